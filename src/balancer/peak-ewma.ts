@@ -1,0 +1,132 @@
+import { checkNumber } from '../base/errors.ts';
+import type { Flight, Load } from '../model/load.ts';
+import type { Outcome } from '../model/outcome.ts';
+
+export interface PeakEwmaOptions {
+  /** Time constant of the average, in ms: after so long without news, e times less. Default: 10 000. */
+  readonly decay?: number;
+  /** By how much one failure multiplies the cost. Default: 10. 1 turns it off. */
+  readonly failurePenalty?: number;
+  /** In how many ms the penalty of a first failure halves. Each further failure in a row doubles it. Default: 1000. */
+  readonly failureHalfLife?: number;
+}
+
+/**
+ * Latency times what is in flight, where latency is an average that jumps up with a peak and comes down slowly
+ * (Finagle's PeakEwma), or the age of the oldest attempt still outstanding if that is more, so that a stall shows
+ * before its time-out. A failure never makes a member look fast: it leaves the average alone or raises it, and
+ * multiplies the cost, for longer with each in a row. A newcomer without a latency is free for one call, and dear
+ * until that call is back. Decays when looked at, without a timer.
+ *
+ * @throws RangeError for an option out of range
+ */
+export function peakEwma(options: PeakEwmaOptions = {}): () => Load {
+  const { decay = 10_000, failurePenalty = 10, failureHalfLife = 1000 } = options;
+  checkNumber('peakEwma decay', decay, Number.MIN_VALUE);
+  checkNumber('peakEwma failurePenalty', failurePenalty, 1);
+  checkNumber('peakEwma failureHalfLife', failureHalfLife, Number.MIN_VALUE);
+  const settings = { decay, failurePenalty, failureHalfLife };
+  return () => new PeakEwma(settings);
+}
+
+/** What a newcomer with an attempt outstanding costs, per attempt: more than any latency. */
+const UNKNOWN = 1e9;
+/** Bounds of the failure penalty. */
+const WORST = 1e12;
+const LONGEST_STREAK = 7;
+/** What a success leaves of the penalty: one failure in ten is then forgiven about as fast as it adds up. */
+const RELIEF = 0.8;
+/** A latency below this, in ms, is no less than this: else the first decay to zero would draw everything. */
+const LEAST = 0.01;
+
+class PeakEwma implements Load {
+  readonly #settings: Required<PeakEwmaOptions>;
+  /** As of #stamp; negative while there is no latency to go by. */
+  #average = -1;
+  #stamp = 0;
+  #count = 0;
+  /** As of #failedAt: the factor above 1. */
+  #penalty = 0;
+  #failedAt = 0;
+  /** Failures in a row. */
+  #streak = 0;
+  /** The attempts outstanding, linked in the order they began. */
+  #oldest: Flight | undefined = undefined;
+  #newest: Flight | undefined = undefined;
+
+  constructor(settings: Required<PeakEwmaOptions>) {
+    this.#settings = settings;
+  }
+
+  begin(flight: Flight): void {
+    this.#count++;
+    flight.older = this.#newest;
+    if (this.#newest === undefined) this.#oldest = flight;
+    else this.#newest.newer = flight;
+    this.#newest = flight;
+  }
+
+  end(flight: Flight, outcome: Outcome, now: number): void {
+    this.#count--;
+    const { older, newer } = flight;
+    if (older === undefined) this.#oldest = newer;
+    else older.newer = newer;
+    if (newer === undefined) this.#newest = older;
+    else newer.older = older;
+    flight.older = flight.newer = undefined;
+
+    if (outcome === 'success') {
+      this.#penalty = this.#penaltyAt(now) * RELIEF;
+      this.#failedAt = now;
+      this.#streak = 0;
+    } else if (outcome === 'failure') {
+      const { failurePenalty } = this.#settings;
+      this.#penalty = Math.min(WORST, (this.#penaltyAt(now) + 1) * failurePenalty - 1);
+      this.#failedAt = now;
+      this.#streak = Math.min(LONGEST_STREAK, this.#streak + 1);
+    }
+    // However it ended, it took at least so long: a caller that gives up on a stalled member teaches that, too.
+    const elapsed = now - flight.startedAt;
+    if (outcome === 'success' || (outcome === 'failure' && this.#average < 0) || elapsed > this.#averageAt(now)) {
+      this.#observe(elapsed, now);
+    }
+  }
+
+  cost(now: number): number {
+    const penalty = this.#penalty === 0 ? 1 : 1 + this.#penaltyAt(now);
+    if (this.#average < 0) return this.#count === 0 ? 0 : UNKNOWN * this.#count * penalty;
+    const average = this.#averageAt(now);
+    const age = this.#oldest === undefined ? 0 : now - this.#oldest.startedAt;
+    return Math.max(average, age, LEAST) * (this.#count + 1) * penalty;
+  }
+
+  forgive(): void {
+    this.#average = -1;
+    this.#penalty = this.#streak = 0;
+  }
+
+  #observe(latency: number, now: number): void {
+    const average = this.#averageAt(now);
+    // By how much the old has faded is what the new adds.
+    this.#average = latency > average ? latency : average + latency * (1 - fade(now - this.#stamp, this.#settings.decay));
+    this.#stamp = now;
+  }
+
+  /** Negative while unknown. */
+  #averageAt(now: number): number {
+    return this.#average * fade(now - this.#stamp, this.#settings.decay);
+  }
+
+  #penaltyAt(now: number): number {
+    if (this.#penalty === 0) return 0;
+    const halfLife = this.#settings.failureHalfLife * 2 ** Math.max(0, this.#streak - 1);
+    const left = this.#penalty * 2 ** ((this.#failedAt - now) / halfLife);
+    return left < 0.01 ? 0 : left;
+  }
+}
+
+/** e^(-elapsed/decay); where that is within a millionth of a straight line, by the straight line. */
+function fade(elapsed: number, decay: number): number {
+  const x = elapsed / decay;
+  return x < 0.001 ? 1 - (x > 0 ? x : 0) : Math.exp(-x);
+}

@@ -1,0 +1,37 @@
+import type { Call } from '../model/call.ts';
+import type { Member } from '../model/member.ts';
+
+/** A schedule gone through again and again. */
+export interface Turns {
+  /** Where in the schedule the next turn is. */
+  readonly turn: number;
+  /** The member whose turn it is; if the call does not accept it, the next that would stand in and is accepted. */
+  next(call: Call, now: number): Member | undefined;
+}
+
+/**
+ * Goes through a schedule of members. Who stands in for a refused member is told by a second pass over the same
+ * schedule, so its turns are shared by the others in their proportions; were it the next in line, a neighbour
+ * would get all of them.
+ */
+export function inTurn(schedule: readonly Member[], first: number): Turns {
+  const { length } = schedule;
+  let turn = first;
+  let standIn = (first + (length >>> 1)) % length;
+  return {
+    get turn() {
+      return turn;
+    },
+    next(call, now) {
+      const member = schedule[turn]!;
+      turn = turn + 1 === length ? 0 : turn + 1;
+      if (call.accepts(member, now)) return member;
+      for (let i = 0; i < length; i++) {
+        const other = schedule[standIn]!;
+        standIn = standIn + 1 === length ? 0 : standIn + 1;
+        if (call.accepts(other, now)) return other;
+      }
+      return undefined;
+    },
+  };
+}

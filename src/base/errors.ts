@@ -1,0 +1,87 @@
+/**
+ * What went wrong, for programs:
+ * - `NO_ENDPOINTS`: discovery has given no endpoint to call, or none in time;
+ * - `NO_AVAILABLE_ENDPOINT`: every endpoint is refused by its breaker, and `panic` is off;
+ * - `TIMEOUT`: a `timeout` policy's time ran out;
+ * - `CLOSED`: the client was closed;
+ * - `BAD_ENDPOINTS`: discovery gave something that is not a usable set of endpoints;
+ * - `DISCOVERY`: a discovery source failed in a way it cannot express by an error of its own.
+ */
+export type FairleadErrorCode =
+  | 'NO_ENDPOINTS'
+  | 'NO_AVAILABLE_ENDPOINT'
+  | 'TIMEOUT'
+  | 'CLOSED'
+  | 'BAD_ENDPOINTS'
+  | 'DISCOVERY';
+
+/** One attempt of a call that is over, for errors and logs. */
+export interface AttemptRecord {
+  /** The endpoint's id. */
+  readonly endpoint: string;
+  readonly outcome: 'success' | 'failure' | 'ignored';
+  /** How long it took, in ms. */
+  readonly elapsed: number;
+  /** What it threw, if it threw. */
+  readonly error?: unknown;
+  /** What it answered, if it answered: for `fetch`, the response. */
+  readonly value?: unknown;
+}
+
+/** An error of fairlead's own: never the user's, which pass through untouched. */
+export class FairleadError extends Error {
+  readonly code: FairleadErrorCode;
+  /** The attempts of the call that did not succeed, in order. Empty for errors outside a call. */
+  readonly attempts: readonly AttemptRecord[];
+
+  constructor(
+    code: FairleadErrorCode,
+    message: string,
+    { attempts = [], cause }: { readonly attempts?: readonly AttemptRecord[]; readonly cause?: unknown } = {},
+  ) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.name = 'FairleadError';
+    this.code = code;
+    this.attempts = attempts;
+  }
+}
+
+const shown = (value: unknown): string => {
+  if (typeof value === 'string') return JSON.stringify(value);
+  if (typeof value === 'function') return 'a function';
+  try {
+    return String(value);
+  } catch {
+    return typeof value; // an object whose toString throws
+  }
+};
+
+/** Says in an error what an option is and should be. */
+export const bad = (name: string, value: unknown, expected: string): RangeError | TypeError => {
+  const message = `${name} is ${shown(value)}; it must be ${expected}`;
+  return typeof value === 'number' ? new RangeError(message) : new TypeError(message);
+};
+
+/** Checks a numeric option: a number from `least` to `most`, whole if asked. Answers the value. */
+export function checkNumber(
+  name: string,
+  value: number,
+  least: number,
+  most: number = Number.POSITIVE_INFINITY,
+  whole = false,
+): number {
+  if (!(typeof value === 'number' && value >= least && value <= most) || (whole && !Number.isInteger(value))) {
+    throw bad(
+      name,
+      value,
+      `a ${whole ? 'whole ' : ''}number ${most < Infinity ? `from ${least} to ${most}` : `of at least ${least}`}`,
+    );
+  }
+  return value;
+}
+
+/** Checks an option that is a function. Answers the value. */
+export function checkFunction<F>(name: string, value: F): F {
+  if (typeof value !== 'function') throw bad(name, value, 'a function');
+  return value;
+}

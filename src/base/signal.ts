@@ -1,0 +1,103 @@
+import type { Clock } from './env.ts';
+
+/** Resolves after `ms`, or rejects with the signal's reason if it aborts first. */
+export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(signal.reason);
+    const abort = () => {
+      cancel();
+      reject(signal?.reason);
+    };
+    const cancel = clock.after(ms, () => {
+      signal?.removeEventListener('abort', abort);
+      resolve();
+    });
+    signal?.addEventListener('abort', abort);
+  });
+}
+
+/** Settles as the promise does, or rejects with the signal's reason if it aborts first. */
+export function abortable<T>(promise: PromiseLike<T>, signal: AbortSignal | undefined): Promise<T> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) {
+      promise.then(undefined, () => {}); // nobody else will hear of its failure
+      return reject(signal.reason);
+    }
+    const abort = () => reject(signal?.reason);
+    signal?.addEventListener('abort', abort);
+    promise.then(
+      value => {
+        signal?.removeEventListener('abort', abort);
+        resolve(value);
+      },
+      error => {
+        signal?.removeEventListener('abort', abort);
+        reject(error);
+      },
+    );
+  });
+}
+
+/** Settles as `work` does, or rejects with `late()` after `ms`; the signal given to `work` aborts then too. */
+export function within<T>(
+  clock: Clock,
+  ms: number,
+  signal: AbortSignal | undefined,
+  late: () => unknown,
+  work: (signal: AbortSignal) => PromiseLike<T>,
+): Promise<T> {
+  const controller = new AbortController();
+  const cancel = clock.after(ms, () => controller.abort(late()));
+  if (signal?.aborted) controller.abort(signal.reason);
+  const leave = signal && relay(signal, controller);
+  const release = () => {
+    cancel();
+    leave?.();
+  };
+  return abortable(promised(work, controller.signal), controller.signal).then(
+    value => {
+      release();
+      return value;
+    },
+    error => {
+      release();
+      throw error;
+    },
+  );
+}
+
+async function promised<A, T>(work: (argument: A) => PromiseLike<T>, argument: A): Promise<T> {
+  return work(argument);
+}
+
+/** Aborts the controller when the signal aborts, and calls `then` with the reason. Answers how to stop that. */
+export function relay(signal: AbortSignal, to: AbortController, then?: (reason: unknown) => void): () => void {
+  const abort = () => {
+    signal.removeEventListener('abort', abort);
+    to.abort(signal.reason);
+    then?.(signal.reason);
+  };
+  signal.addEventListener('abort', abort);
+  return () => signal.removeEventListener('abort', abort);
+}
+
+/**
+ * Aborts the controller when the signal aborts, for as long as `holder` is in use: the signal may live for ever
+ * and see a million calls, so it is left with a weak reference, and with nothing once `holder` is collected.
+ */
+export function relayWhile(holder: object, signal: AbortSignal, to: AbortController): void {
+  const held = kept.get(holder);
+  if (held === undefined) kept.set(holder, [to]);
+  else held.push(to);
+  const weak = new WeakRef(to);
+  const abort = () => weak.deref()?.abort(signal.reason);
+  signal.addEventListener('abort', abort);
+  leftovers.register(holder, { signal, abort });
+}
+
+/** Keeps each controller alive as long as its holder: the platform holds signals it follows weakly, too. */
+const kept = new WeakMap<object, AbortController[]>();
+
+const leftovers = new FinalizationRegistry<{ signal: AbortSignal; abort: () => void }>(({ signal, abort }) =>
+  signal.removeEventListener('abort', abort),
+);

@@ -1,0 +1,72 @@
+import { systemEnv } from './base/env.ts';
+import { bad, checkFunction } from './base/errors.ts';
+import { Call, type CallOptions, type Repeatable, type Task } from './model/call.ts';
+import { anyError } from './model/outcome.ts';
+import { compose, type Policy } from './policy/policy.ts';
+import { retry } from './policy/retry.ts';
+import { timeout as bound } from './policy/timeout.ts';
+import { Pool, type PoolOptions } from './pool.ts';
+
+export interface ClientOptions extends PoolOptions {
+  /**
+   * What happens around an attempt, outermost first. Default: `[retry()]`. `timeout` goes round all of them and
+   * `attemptTimeout` inside, so no order of these can be wrong.
+   */
+  readonly policies?: readonly Policy[];
+  /** How long a call may take over all its attempts and waits, in ms. Default: `Infinity`. */
+  readonly timeout?: number;
+  /** How long each attempt may take, in ms. Default: `Infinity`. */
+  readonly attemptTimeout?: number;
+  /** Whether a task may be run again, unless the call says otherwise. Default: true. */
+  readonly repeatable?: Repeatable;
+}
+
+export interface Client {
+  /** The members of the service. */
+  readonly pool: Pool;
+  /**
+   * Runs a task at a picked endpoint, and again at another one if it fails. Settles as the last run does; rejects
+   * with the signal's reason when the caller aborts, or with a `FairleadError`.
+   */
+  run<T>(task: Task<T>, options?: CallOptions): Promise<T>;
+  /** Resolves once discovery has given its first set; rejects as a call would. */
+  ready(signal?: AbortSignal): Promise<void>;
+  /** Stops following discovery and refuses new calls; those that run go on. Nothing of it keeps the process alive. */
+  close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/**
+ * A client of one service. Everything but `discovery` has a default.
+ *
+ * @throws RangeError or TypeError that names the bad option
+ */
+export function createClient(options: ClientOptions): Client {
+  const { env = systemEnv, classifier = anyError, observer, policies = [retry()] } = options;
+  const { timeout = Number.POSITIVE_INFINITY, attemptTimeout = Number.POSITIVE_INFINITY, repeatable = true } = options;
+  if (!Array.isArray(policies)) throw bad('policies', policies, 'an array');
+  for (const policy of policies) checkFunction('policy', policy);
+  if (typeof repeatable !== 'boolean' && repeatable !== 'unsent') {
+    throw bad('repeatable', repeatable, `true, false or 'unsent'`);
+  }
+  const around = compose(bound(timeout), ...policies, bound(attemptTimeout));
+  const pool = new Pool(options);
+  const run = around(pool.run, { ...env, classifier, observer, hasUntried: (call, now) => pool.hasUntried(call, now) });
+  const close = async (): Promise<void> => pool.close();
+  return {
+    pool,
+    run(task, given) {
+      try {
+        checkFunction('task', task);
+        const call = new Call(given);
+        if (given?.repeatable === undefined) call.repeatable = repeatable;
+        return run(task, call);
+      } catch (error) {
+        return Promise.reject(error);
+      }
+    },
+    ready: signal => pool.ready(signal),
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}

@@ -1,0 +1,47 @@
+export type { Balancer, Picker } from './balancer/balancer.ts';
+export { createRing, type HashRingOptions, type Ring, type RingMember } from './balancer/hash-ring.ts';
+export { inFlight } from './balancer/in-flight.ts';
+export { type LeastRequestOptions, leastRequest } from './balancer/least-request.ts';
+export { type LoadOptions, p2c } from './balancer/p2c.ts';
+export { type PeakEwmaOptions, peakEwma } from './balancer/peak-ewma.ts';
+export { random } from './balancer/random.ts';
+export { ring } from './balancer/ring.ts';
+export { roundRobin } from './balancer/round-robin.ts';
+export { weightedRoundRobin } from './balancer/weighted-round-robin.ts';
+export { type Clock, type Env, type Random, systemClock, systemEnv } from './base/env.ts';
+export { type AttemptRecord, FairleadError, type FairleadErrorCode } from './base/errors.ts';
+export { type HashFunction, xxh32 } from './base/hash.ts';
+export { sleep } from './base/signal.ts';
+export { type ConsecutiveFailuresOptions, consecutiveFailures } from './breaker/consecutive-failures.ts';
+export { type FailureRateOptions, failureRate } from './breaker/failure-rate.ts';
+export type { OpenOptions } from './breaker/machine.ts';
+export { type Client, type ClientOptions, createClient } from './client.ts';
+export { type Discovery, fixed, type PollOptions, poll } from './discovery/discovery.ts';
+export { type Follower, type FollowOptions, follow } from './discovery/follow.ts';
+export { merge } from './discovery/merge.ts';
+export {
+  createRegistry,
+  type Registration,
+  type Registry,
+  type RegistryOptions,
+} from './discovery/registry.ts';
+export { alwaysClosed, type Breaker, type BreakerState, type MakeBreaker } from './model/breaker.ts';
+export { Acceptance, Call, type CallOptions, type Repeatable, type Run, type Task } from './model/call.ts';
+export type { Endpoint } from './model/endpoint.ts';
+export { type Flight, type Load, noLoad } from './model/load.ts';
+export { Attempt, Member, type Site } from './model/member.ts';
+export type {
+  BreakerMove,
+  Fault,
+  GiveUpEvent,
+  GiveUpReason,
+  MembersChange,
+  Observer,
+  RetryEvent,
+} from './model/observer.ts';
+export { anyError, type Classifier, type Outcome } from './model/outcome.ts';
+export { compose, type Policy, type PolicyContext } from './policy/policy.ts';
+export { type RetryOptions, retry } from './policy/retry.ts';
+export { type RetryBudget, type RetryBudgetOptions, retryBudget } from './policy/retry-budget.ts';
+export { timeout } from './policy/timeout.ts';
+export { type MemberState, Pool, type PoolOptions } from './pool.ts';

@@ -1,0 +1,12 @@
+export * from './core.ts';
+export { type BalancedFetch, createFetch, type FetchOptions } from './create-fetch.ts';
+export { xxhash } from './hash/xxhash.ts';
+export { type ClientEvents, createClient, EmittingClient } from './observe/emitter.ts';
+export {
+  type BalancedInit,
+  type Classify,
+  type FetchLike,
+  httpClassifier,
+  type RequestView,
+  type TransportOptions,
+} from './transport/fetch.ts';

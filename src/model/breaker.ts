@@ -1,0 +1,28 @@
+import type { Env } from '../base/env.ts';
+import type { Outcome } from './outcome.ts';
+
+export type BreakerState = 'closed' | 'open' | 'half-open';
+
+/** Decides whether a member may be called, from how its calls ended. One per member. */
+export interface Breaker {
+  readonly state: BreakerState;
+  /** Changes with the state: an outcome of an earlier epoch is void. */
+  readonly epoch: number;
+  /** Whether a call may begin. Asking changes nothing. */
+  allows(now: number): boolean;
+  begin(now: number): void;
+  /** `elapsed` in ms, `epoch` as it was when the attempt had begun. */
+  end(outcome: Outcome, elapsed: number, epoch: number, now: number): void;
+}
+
+/** For pools without a breaker. */
+export const alwaysClosed: Breaker = {
+  state: 'closed',
+  epoch: 0,
+  allows: () => true,
+  begin() {},
+  end() {},
+};
+
+/** Makes the breaker of one member: what `consecutiveFailures()` and its like answer. */
+export type MakeBreaker = (env: Env) => Breaker;

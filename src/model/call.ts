@@ -1,0 +1,129 @@
+import type { AttemptRecord, FairleadError } from '../base/errors.ts';
+import { bad } from '../base/errors.ts';
+import type { Endpoint } from './endpoint.ts';
+import type { Member } from './member.ts';
+import type { Outcome } from './outcome.ts';
+
+export interface CallOptions {
+  /** Calls with equal keys go to the same member, where the balancer hashes. */
+  readonly key?: string | undefined;
+  /** Gives the call up, with the signal's reason, whatever it is waiting for. */
+  readonly signal?: AbortSignal | undefined;
+  /** Whether the task may be run again. Default: true. */
+  readonly repeatable?: Repeatable | undefined;
+}
+
+/** Whether a task may be run again: yes; no; or only after an error that shows that nothing had been sent. */
+export type Repeatable = boolean | 'unsent';
+
+/**
+ * How much a pick may settle for. Each round asks for less than the one before, so that every balancer retries
+ * elsewhere, walks past open breakers, and fails open, without knowing of any of it.
+ */
+export const Acceptance = {
+  /** Members not tried yet by this call whose breaker allows it. */
+  untried: 0,
+  /** Members whose breaker allows it. */
+  available: 1,
+  /** In panic: members not tried yet, whatever their breaker says. */
+  untriedInPanic: 2,
+  /** In panic: any member. */
+  any: 3,
+} as const;
+
+export type Acceptance = (typeof Acceptance)[keyof typeof Acceptance];
+
+/** One call of the user, over all its attempts. */
+export class Call {
+  readonly key: string | undefined;
+  readonly signal: AbortSignal | undefined;
+  repeatable: Repeatable;
+  /** Members tried already, to be avoided while others will do. Replaced, never edited. */
+  tried: readonly Member[] = NONE;
+  /** The latest attempt's member, its outcome, and when it was picked, for policies and logs. */
+  member: Member | undefined = undefined;
+  outcome: Outcome | undefined = undefined;
+  pickedAt: number | undefined = undefined;
+  /** The latest attempt that did not succeed. */
+  record: AttemptRecord | undefined = undefined;
+  /** How much the next pick may settle for: set by the pool. */
+  acceptance: Acceptance = Acceptance.untried;
+  /** The call this one is a part of: a policy that bounds a run gives it a part with a signal of its own. */
+  readonly whole: Call | undefined;
+  /** For a part: the error its time ran out with, and how long it had, in ms. */
+  late: FairleadError | undefined = undefined;
+  readonly allowed: number;
+  #attempts: AttemptRecord[] | undefined = undefined;
+
+  /**
+   * @throws TypeError if `key` is not a string or `signal` is not an AbortSignal.
+   */
+  constructor(options: CallOptions = NOTHING, whole?: Call, allowed: number = Number.POSITIVE_INFINITY) {
+    const { key, signal, repeatable = true } = options;
+    if (key !== undefined && typeof key !== 'string') throw bad('key', key, 'a string');
+    if (signal !== undefined && typeof signal?.addEventListener !== 'function') {
+      throw bad('signal', signal, 'an AbortSignal');
+    }
+    this.key = key;
+    this.signal = signal;
+    this.repeatable = repeatable;
+    this.whole = whole;
+    this.allowed = allowed;
+  }
+
+  /** A part of this call with its own signal and so many ms. What it tries and learns is the whole's, too. */
+  part(signal: AbortSignal, allowed: number): Call {
+    const part = new Call({ key: this.key, signal, repeatable: this.repeatable }, this, allowed);
+    part.tried = this.tried;
+    return part;
+  }
+
+  /** Whether a picker may answer this member. */
+  accepts(member: Member, now: number): boolean {
+    const { acceptance } = this;
+    if (acceptance < Acceptance.untriedInPanic && !member.breaker.allows(now)) return false;
+    return (acceptance & 1) === 1 || this.tried === NONE || !this.tried.includes(member);
+  }
+
+  /** The attempts of the whole call that did not succeed, in order. Grows as the call goes on. */
+  get attempts(): readonly AttemptRecord[] {
+    if (this.whole !== undefined) return this.whole.attempts;
+    this.#attempts ??= [];
+    return this.#attempts;
+  }
+
+  /** Used by the pool. */
+  began(member: Member, now: number): void {
+    for (let call: Call | undefined = this; call !== undefined; call = call.whole) {
+      call.member = member;
+      call.outcome = undefined;
+      call.pickedAt = now;
+    }
+  }
+
+  /** Used by the pool. */
+  ended(outcome: Outcome): void {
+    for (let call: Call | undefined = this; call !== undefined; call = call.whole) call.outcome = outcome;
+  }
+
+  /** Used by the pool. */
+  failed(record: AttemptRecord): void {
+    let call: Call = this;
+    while (true) {
+      call.record = record;
+      if (call.whole === undefined) break;
+      call = call.whole;
+    }
+    call.#attempts ??= [];
+    call.#attempts.push(record);
+  }
+}
+
+const NONE: readonly Member[] = [];
+const NOTHING: CallOptions = {};
+
+/** What the user wants done at whichever endpoint is picked; run again for each retry. */
+export type Task<T> = (endpoint: Endpoint, signal: AbortSignal | undefined) => PromiseLike<T>;
+
+/** Runs a task. The pool is one, and so is every policy around it. */
+export type Run = <T>(task: Task<T>, call: Call) => Promise<T>;

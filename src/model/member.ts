@@ -1,0 +1,130 @@
+import type { Clock } from '../base/env.ts';
+import type { Breaker, BreakerState } from './breaker.ts';
+import type { Endpoint } from './endpoint.ts';
+import type { Flight, Load } from './load.ts';
+import { type Observer, tell } from './observer.ts';
+import type { Outcome } from './outcome.ts';
+
+/** What the members of one pool share. */
+export interface Site {
+  readonly clock: Clock;
+  readonly observer: Observer | undefined;
+}
+
+/** An endpoint and what this process has learned of it. Outlives updates that keep its address. */
+export class Member {
+  /** As discovery last told it. */
+  endpoint: Endpoint;
+  /** The endpoint's weight, 1 if it has none. */
+  weight: number;
+  readonly load: Load;
+  readonly breaker: Breaker;
+  /** Attempts begun and not ended. */
+  inFlight = 0;
+  /** Whether it belongs to the set and may be picked: not removed, not drained. */
+  active = false;
+
+  constructor(endpoint: Endpoint, load: Load, breaker: Breaker) {
+    this.endpoint = endpoint;
+    this.weight = endpoint.weight ?? 1;
+    this.load = load;
+    this.breaker = breaker;
+  }
+
+  /** Takes in what discovery says of it now. */
+  update(endpoint: Endpoint): void {
+    this.endpoint = endpoint;
+    this.weight = endpoint.weight ?? 1;
+  }
+
+  /** Begins an attempt, which the caller must end. */
+  begin(site: Site, now: number): Attempt {
+    const { breaker, load } = this;
+    const from = breaker.state;
+    const attempt = new Attempt(this, site, now);
+    this.inFlight++;
+    // The breaker and the load may be the user's: what they throw must not reach the call.
+    try {
+      breaker.begin(now);
+    } catch (error) {
+      tell(site.observer, 'fault', { source: 'breaker', error });
+    }
+    try {
+      load.begin(attempt);
+    } catch (error) {
+      tell(site.observer, 'fault', { source: 'load', error });
+    }
+    attempt.epoch = breaker.epoch;
+    if (breaker.state !== from) moved(this, from, site);
+    return attempt;
+  }
+}
+
+/** One try at one member, from `begin` to `end`. */
+export class Attempt implements Flight {
+  readonly member: Member;
+  /** Monotonic ms. */
+  readonly startedAt: number;
+  /** How long it took, in ms; undefined while it runs. */
+  elapsed: number | undefined = undefined;
+  outcome: Outcome | undefined = undefined;
+  /** What it threw, if it threw. */
+  error: unknown = undefined;
+  /** The breaker's epoch it began in. */
+  epoch = 0;
+  older: Flight | undefined = undefined;
+  newer: Flight | undefined = undefined;
+  readonly #site: Site;
+
+  constructor(member: Member, site: Site, startedAt: number) {
+    this.member = member;
+    this.#site = site;
+    this.startedAt = startedAt;
+  }
+
+  get endpoint(): Endpoint {
+    return this.member.endpoint;
+  }
+
+  /** Reports how it went, and what it threw if it did. Only the first report counts. */
+  end(outcome: Outcome, error?: unknown): void {
+    if (this.outcome !== undefined) return;
+    const { member } = this;
+    const { clock, observer } = this.#site;
+    const now = clock.now();
+    const elapsed = now - this.startedAt;
+    this.outcome = outcome;
+    this.elapsed = elapsed;
+    this.error = error;
+    member.inFlight--;
+    const from = member.breaker.state;
+    try {
+      member.breaker.end(outcome, elapsed, this.epoch, now);
+    } catch (fault) {
+      tell(observer, 'fault', { source: 'breaker', error: fault });
+    }
+    if (member.breaker.state !== from) moved(member, from, this.#site);
+    try {
+      member.load.end(this, outcome, now);
+    } catch (fault) {
+      tell(observer, 'fault', { source: 'load', error: fault });
+    }
+    if (observer?.attemptEnd === undefined) return;
+    try {
+      observer.attemptEnd(this);
+    } catch (fault) {
+      tell(observer, 'fault', { source: 'observer', error: fault });
+    }
+  }
+}
+
+/** A member shown to be well starts afresh: else what it cost while it was ill would keep it idle for long. */
+function moved(member: Member, from: BreakerState, { observer }: Site): void {
+  const to = member.breaker.state;
+  try {
+    if (to === 'closed') member.load.forgive?.();
+  } catch (error) {
+    tell(observer, 'fault', { source: 'load', error });
+  }
+  tell(observer, 'breaker', { member, from, to });
+}

@@ -1,0 +1,86 @@
+import type { AttemptRecord } from '../base/errors.ts';
+import type { BreakerState } from './breaker.ts';
+import type { Call } from './call.ts';
+import type { Endpoint } from './endpoint.ts';
+import type { Attempt, Member } from './member.ts';
+
+/**
+ * Told of everything that happens. All methods are optional, are called synchronously and should be quick;
+ * what they throw goes to `fault` and no further.
+ */
+export interface Observer {
+  /** Discovery gave a set that differs from the one before. */
+  members?(change: MembersChange): void;
+  /** Discovery failed, or gave something unusable; the last good set stands. */
+  discoveryError?(error: unknown): void;
+  attempt?(attempt: Attempt, call: Call): void;
+  /** The attempt has its outcome; `elapsed` is known. */
+  attemptEnd?(attempt: Attempt): void;
+  retry?(retry: RetryEvent): void;
+  /** A failed call is not tried again. */
+  giveUp?(end: GiveUpEvent): void;
+  breaker?(move: BreakerMove): void;
+  /** No member was available, and one was picked all the same. */
+  panic?(member: Member, call: Call): void;
+  /** Code supplied by the user threw, or answered nonsense. The call went on as the event table says. */
+  fault?(fault: Fault): void;
+}
+
+export interface MembersChange {
+  readonly added: readonly Endpoint[];
+  readonly removed: readonly Endpoint[];
+  /** Those that stay, with another weight, zone, priority or metadata. */
+  readonly updated: readonly Endpoint[];
+  /** How many there are now, drained ones included. */
+  readonly size: number;
+}
+
+export interface RetryEvent {
+  readonly call: Call;
+  /** The number of the attempt to come: 2 for the first retry. */
+  readonly attempt: number;
+  /** The wait before it, in ms. */
+  readonly delay: number;
+  /** The failed attempt that is made good. */
+  readonly failed: AttemptRecord;
+}
+
+export interface GiveUpEvent {
+  readonly call: Call;
+  readonly reason: GiveUpReason;
+  readonly failed: AttemptRecord;
+}
+
+export type GiveUpReason =
+  | 'attempts' // all attempts are used up
+  | 'budget' // the retry budget is used up
+  | 'not-repeatable' // the task may not be run again
+  | 'aborted'; // the caller gave up, or the call's time is over
+
+export interface BreakerMove {
+  readonly member: Member;
+  readonly from: BreakerState;
+  readonly to: BreakerState;
+}
+
+export interface Fault {
+  /** Whose code it was. */
+  readonly source: 'balancer' | 'breaker' | 'load' | 'classifier' | 'policy' | 'observer' | 'key' | 'repeatable';
+  readonly error: unknown;
+}
+
+type Cold = Exclude<keyof Observer, 'attempt' | 'attemptEnd'>;
+
+/** Tells an observer something, and keeps its errors from the call. */
+export function tell<K extends Cold>(
+  observer: Observer | undefined,
+  event: K,
+  ...args: Parameters<NonNullable<Observer[K]>>
+): void {
+  if (observer?.[event] === undefined) return;
+  try {
+    (observer[event] as (...args: unknown[]) => void)(...args);
+  } catch (error) {
+    if (event !== 'fault') tell(observer, 'fault', { source: 'observer', error });
+  }
+}

@@ -1,0 +1,21 @@
+import type { Env } from '../base/env.ts';
+import type { Call, Run } from '../model/call.ts';
+import type { Observer } from '../model/observer.ts';
+import type { Classifier } from '../model/outcome.ts';
+
+/** What a policy may look at. */
+export interface PolicyContext extends Env {
+  readonly classifier: Classifier;
+  readonly observer: Observer | undefined;
+  /** Whether a member is available that the call has not tried yet. */
+  hasUntried(call: Call, now: number): boolean;
+}
+
+/** Adds behaviour around running a task. Made once per client; the `Run` it answers serves all calls. */
+export type Policy = (next: Run, context: PolicyContext) => Run;
+
+/** One policy made of several. The first is the outermost: it sees a call first and its result last. */
+export const compose =
+  (...policies: readonly Policy[]): Policy =>
+  (next, context) =>
+    policies.reduceRight((inner, policy) => policy(inner, context), next);
