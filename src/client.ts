@@ -3,20 +3,11 @@ import { bad, checkFunction } from './base/errors.ts';
 import { Call, type CallOptions, type Repeatable, type Task } from './model/call.ts';
 import { anyError } from './model/outcome.ts';
 import { compose, type Policy } from './policy/policy.ts';
-import { retry } from './policy/retry.ts';
-import { timeout as bound } from './policy/timeout.ts';
 import { Pool, type PoolOptions } from './pool.ts';
 
 export interface ClientOptions extends PoolOptions {
-  /**
-   * What happens around an attempt, outermost first. Default: `[retry()]`. `timeout` goes round all of them and
-   * `attemptTimeout` inside, so no order of these can be wrong.
-   */
-  readonly policies?: readonly Policy[];
-  /** How long a call may take over all its attempts and waits, in ms. Default: `Infinity`. */
-  readonly timeout?: number;
-  /** How long each attempt may take, in ms. Default: `Infinity`. */
-  readonly attemptTimeout?: number;
+  /** What happens around an attempt, outermost first. Default: nothing. */
+  readonly policies?: readonly Policy[] | undefined;
   /** Whether a task may be run again, unless the call says otherwise. Default: true. */
   readonly repeatable?: Repeatable;
 }
@@ -37,21 +28,26 @@ export interface Client {
 }
 
 /**
- * A client of one service. Everything but `discovery` has a default.
+ * A client of one service, with nothing in it that is not named: what the package root's `createClient` adds by default,
+ * the core leaves to you, and out of your bundle.
  *
  * @throws RangeError or TypeError that names the bad option
  */
 export function createClient(options: ClientOptions): Client {
-  const { env = systemEnv, classifier = anyError, observer, policies = [retry()] } = options;
-  const { timeout = Number.POSITIVE_INFINITY, attemptTimeout = Number.POSITIVE_INFINITY, repeatable = true } = options;
+  const { env = systemEnv, classifier = anyError, observer, policies = [], repeatable = true } = options;
   if (!Array.isArray(policies)) throw bad('policies', policies, 'an array');
   for (const policy of policies) checkFunction('policy', policy);
   if (typeof repeatable !== 'boolean' && repeatable !== 'unsent') {
     throw bad('repeatable', repeatable, `true, false or 'unsent'`);
   }
-  const around = compose(bound(timeout), ...policies, bound(attemptTimeout));
+  const around = compose(...policies);
   const pool = new Pool(options);
-  const run = around(pool.run, { ...env, classifier, observer, hasUntried: (call, now) => pool.hasUntried(call, now) });
+  const run = around(pool.run, {
+    ...env,
+    classifier,
+    observer,
+    hasUntried: pool.hasUntried,
+  });
   const close = async (): Promise<void> => pool.close();
   return {
     pool,

@@ -1,5 +1,4 @@
-import type { ClientOptions } from './client.ts';
-import { createClient, type EmittingClient } from './observe/emitter.ts';
+import { createClient, type EmittingClient, type EmittingClientOptions } from './observe/emitter.ts';
 import {
   type BalancedInit,
   balancedFetch,
@@ -8,7 +7,7 @@ import {
   type TransportOptions,
 } from './transport/fetch.ts';
 
-export interface FetchOptions extends Omit<ClientOptions, 'repeatable'>, TransportOptions {
+export interface FetchOptions extends Omit<EmittingClientOptions, 'repeatable'>, TransportOptions {
   /** How long each attempt may take until the response's head is there, in ms. Default: 10 000. */
   readonly attemptTimeout?: number;
   /** Overrides the standard verdict on a response or error where it answers one. Not beside `classifier`. */

@@ -1,9 +1,7 @@
 import type { Balancer, Picker } from './balancer/balancer.ts';
-import { leastRequest } from './balancer/least-request.ts';
 import { below, type Env, inBackground, systemEnv } from './base/env.ts';
-import { type AttemptRecord, bad, checkFunction, checkNumber, FairleadError } from './base/errors.ts';
-import { within } from './base/signal.ts';
-import { consecutiveFailures } from './breaker/consecutive-failures.ts';
+import { bad, checkFunction, checkNumber, FairleadError } from './base/errors.ts';
+import { abortable } from './base/signal.ts';
 import type { Discovery } from './discovery/discovery.ts';
 import { sameEndpoint } from './discovery/endpoints.ts';
 import { checkFollow, type FollowOptions, follow } from './discovery/follow.ts';
@@ -12,16 +10,15 @@ import { Acceptance, type Call, type Run, type Task } from './model/call.ts';
 import type { Endpoint } from './model/endpoint.ts';
 import { noLoad } from './model/load.ts';
 import { type Attempt, Member, type Site } from './model/member.ts';
-import { type Observer, tell } from './model/observer.ts';
+import { guarded, type Observer, tell } from './model/observer.ts';
 import { anyError, type Classifier, type Outcome } from './model/outcome.ts';
 
 export interface PoolOptions {
   /** Where the endpoints come from. */
   readonly discovery: Discovery;
-  /** Default: `leastRequest()`. */
-  readonly balancer?: Balancer;
-  /** Default: `consecutiveFailures()`. `false`: none. */
-  readonly breaker?: MakeBreaker | false;
+  readonly balancer: Balancer;
+  /** What takes a failing member out for a while. Default: nothing does. */
+  readonly breaker?: MakeBreaker | false | undefined;
   /** What counts as a failure. Default: any error, and no value. */
   readonly classifier?: Classifier;
   /** When every breaker refuses: call a member all the same (`true`, the default), or fail at once. */
@@ -52,7 +49,8 @@ export class Pool {
   readonly #balancer: Balancer;
   readonly #makeBreaker: MakeBreaker;
   readonly #classifier: Classifier;
-  readonly #rounds: { readonly first: readonly Acceptance[]; readonly further: readonly Acceptance[] };
+  /** How many rounds a pick may take. */
+  readonly #rounds: number;
   readonly #readyTimeout: number;
   readonly #stop = new AbortController();
   readonly #first: Promise<void>;
@@ -63,14 +61,14 @@ export class Pool {
 
   /** @throws RangeError or TypeError that names the bad option */
   constructor(options: PoolOptions) {
-    const { discovery, balancer = leastRequest(), breaker = consecutiveFailures() } = options;
+    const { discovery, balancer, breaker = false } = options;
     const { classifier = anyError, panic = true, readyTimeout = 10_000, observer, env = systemEnv } = options;
     checkFunction('discovery', discovery);
-    checkFunction('balancer picker', balancer?.picker);
-    if (balancer.load !== undefined) checkFunction('balancer load', balancer.load);
-    if (breaker !== false) checkFunction('breaker', breaker);
-    checkFunction('classifier value', classifier?.value);
-    checkFunction('classifier error', classifier.error);
+    checkFunction('balancer.picker', balancer?.picker);
+    if (balancer.load) checkFunction('balancer.load', balancer.load);
+    if (breaker) checkFunction('breaker', breaker);
+    checkFunction('classifier.value', classifier?.value);
+    checkFunction('classifier.error', classifier.error);
     checkNumber('readyTimeout', readyTimeout, 0);
     if (typeof panic !== 'boolean') throw bad('panic', panic, 'true or false');
     const followed = checkFollow(options.follow);
@@ -80,7 +78,7 @@ export class Pool {
     this.#balancer = balancer;
     this.#makeBreaker = breaker || (() => alwaysClosed);
     this.#classifier = classifier;
-    this.#rounds = panic ? ROUNDS : ROUNDS_WITHOUT_PANIC;
+    this.#rounds = panic ? Acceptance.any + 1 : Acceptance.untriedInPanic;
     this.#readyTimeout = readyTimeout;
     this.#first = new Promise((resolve, reject) => {
       const { signal } = this.#stop;
@@ -112,8 +110,13 @@ export class Pool {
    */
   ready(signal?: AbortSignal): Promise<void> {
     if (this.#picker !== undefined) return Promise.resolve();
-    const late = (): FairleadError => this.#noEndpoints(`discovery gave no set within ${this.#readyTimeout} ms`);
-    return within(this.#env.clock, this.#readyTimeout, signal, late, () => this.#first);
+    let cancel = (): void => {};
+    const late = new Promise<never>((_, reject) => {
+      cancel = this.#env.clock.after(this.#readyTimeout, () =>
+        reject(this.#noEndpoints(`discovery gave no set within ${this.#readyTimeout} ms`)),
+      );
+    });
+    return abortable(Promise.race([this.#first, late]), signal).finally(cancel);
   }
 
   /** Who is in the set, drained ones included. */
@@ -144,30 +147,29 @@ export class Pool {
     if (this.#stop.signal.aborted) throw this.#stop.signal.reason;
     if (picker === undefined) throw this.#noEndpoints('discovery has given no set yet');
     const now = clock.now();
-    const rounds = call.tried.length === 0 ? this.#rounds.first : this.#rounds.further;
-    for (let i = 0; i < rounds.length; i++) {
-      call.acceptance = rounds[i]!;
+    // Who has tried nobody need not be asked for the untried ones first.
+    const step = call.tried.length === 0 ? 2 : 1;
+    for (let round = step - 1; round < this.#rounds; round += step) {
+      call.acceptance = round as Acceptance;
       const member = this.#choose(picker, call, now);
       if (member === undefined) continue;
       if (call.acceptance >= Acceptance.untriedInPanic) tell(observer, 'panic', member, call);
       call.began(member, now);
       const attempt = member.begin(this.#site, now);
-      if (observer?.attempt !== undefined) {
-        try {
-          observer.attempt(attempt, call);
-        } catch (error) {
-          tell(observer, 'fault', { source: 'observer', error });
-        }
-      }
+      tell(observer, 'attempt', attempt, call);
       return attempt;
     }
     const { size } = this.#members;
     if (this.#active.length === 0) {
       throw this.#noEndpoints(size === 0 ? 'there is no endpoint' : `all ${size} endpoints are drained`);
     }
-    throw new FairleadError('NO_AVAILABLE_ENDPOINT', `none of ${this.#active.length} endpoints is available`, {
-      attempts: call.attempts,
-    });
+    throw new FairleadError(
+      'NO_AVAILABLE_ENDPOINT',
+      `none of ${this.#active.length} endpoints is available`,
+      {
+        attempts: call.attempts,
+      },
+    );
   }
 
   /** Runs the task at a picked endpoint and learns from how it ends. */
@@ -179,9 +181,8 @@ export class Pool {
   };
 
   /** Whether a member is available that the call has not tried yet. */
-  hasUntried(call: Call, now: number): boolean {
-    return this.#active.some(member => !call.tried.includes(member) && member.breaker.allows(now));
-  }
+  readonly hasUntried = (call: Call, now: number): boolean =>
+    this.#active.some(member => !call.tried.includes(member) && member.breaker.allows(now));
 
   /** Stops following discovery and refuses new calls. Those that run go on to their end. */
   close(): void {
@@ -196,17 +197,27 @@ export class Pool {
     try {
       value = await (signal === undefined ? task(endpoint, undefined) : this.#race(task, endpoint, signal));
     } catch (error) {
-      const outcome = signal?.aborted ? this.#onAbort(attempt, call, signal.reason) : this.#judge('error', error);
-      attempt.end(outcome, error);
-      call.ended(outcome);
-      if (outcome !== 'success') call.failed(record(attempt, { error }));
+      const outcome = signal?.aborted
+        ? this.#onAbort(attempt, call, signal.reason)
+        : this.#judge('error', error);
+      this.#settle(attempt, call, outcome, error);
       throw error;
     }
-    const outcome = this.#judge('value', value);
-    attempt.end(outcome);
-    call.ended(outcome);
-    if (outcome !== 'success') call.failed(record(attempt, { value }));
+    this.#settle(attempt, call, this.#judge('value', value), undefined, value);
     return value;
+  }
+
+  #settle(attempt: Attempt, call: Call, outcome: Outcome, error?: unknown, value?: unknown): void {
+    attempt.end(outcome, error);
+    if (outcome === 'success') call.ended(outcome);
+    else
+      call.ended(outcome, {
+        endpoint: attempt.endpoint.id,
+        outcome,
+        elapsed: attempt.elapsed!,
+        error,
+        value,
+      });
   }
 
   /** Does not wait for a task that takes no notice of the signal; what it brings too late is let go of. */
@@ -226,7 +237,8 @@ export class Pool {
       running.then(
         value => {
           signal.removeEventListener('abort', abort);
-          if (signal.aborted) this.#discard(value);
+          if (signal.aborted)
+            guarded(this.#site.observer, 'classifier', () => this.#classifier.discard?.(value));
           resolve(value);
         },
         error => {
@@ -255,14 +267,6 @@ export class Pool {
     } catch (error) {
       tell(this.#site.observer, 'fault', { source: 'classifier', error });
       return 'ignored';
-    }
-  }
-
-  #discard(value: unknown): void {
-    try {
-      this.#classifier.discard?.(value);
-    } catch (error) {
-      tell(this.#site.observer, 'fault', { source: 'classifier', error });
     }
   }
 
@@ -337,19 +341,3 @@ export class Pool {
     return new FairleadError('NO_ENDPOINTS', message, { cause: this.#discoveryError });
   }
 }
-
-const ROUNDS = {
-  first: [Acceptance.available, Acceptance.any],
-  further: [Acceptance.untried, Acceptance.available, Acceptance.untriedInPanic, Acceptance.any],
-};
-const ROUNDS_WITHOUT_PANIC = {
-  first: [Acceptance.available],
-  further: [Acceptance.untried, Acceptance.available],
-};
-
-const record = ({ endpoint, outcome, elapsed }: Attempt, result: { error?: unknown; value?: unknown }): AttemptRecord => ({
-  endpoint: endpoint.id,
-  outcome: outcome!,
-  elapsed: elapsed!,
-  ...result,
-});

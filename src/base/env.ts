@@ -21,7 +21,8 @@ export type Random = () => number;
 declare const performance: { now(): number };
 declare function setTimeout(callback: () => void, ms: number): Timer;
 declare function clearTimeout(timer: Timer): void;
-type Timer = number | { unref?(): void };
+/** A number in browsers, which has no `unref` either. */
+type Timer = { unref?(): void };
 
 /** setTimeout fires at once beyond 2^31 - 1 ms; so long a wait is for ever, here. */
 const LONGEST = 0x7fffffff;
@@ -29,7 +30,7 @@ const LONGEST = 0x7fffffff;
 const timer = (ms: number, callback: () => void, background: boolean): (() => void) => {
   if (ms > LONGEST) return () => {};
   const pending = setTimeout(callback, ms);
-  if (background && typeof pending === 'object') pending.unref?.();
+  if (background) pending.unref?.();
   return () => clearTimeout(pending);
 };
 

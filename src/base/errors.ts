@@ -46,10 +46,11 @@ export class FairleadError extends Error {
   }
 }
 
-const shown = (value: unknown): string => {
-  if (typeof value === 'string') return JSON.stringify(value);
+/** A value as an error message shows it. */
+export const shown = (value: unknown): string => {
   if (typeof value === 'function') return 'a function';
   try {
+    if (typeof value === 'string') return JSON.stringify(value.slice(0, 80));
     return String(value);
   } catch {
     return typeof value; // an object whose toString throws
@@ -70,12 +71,8 @@ export function checkNumber(
   most: number = Number.POSITIVE_INFINITY,
   whole = false,
 ): number {
-  if (!(typeof value === 'number' && value >= least && value <= most) || (whole && !Number.isInteger(value))) {
-    throw bad(
-      name,
-      value,
-      `a ${whole ? 'whole ' : ''}number ${most < Infinity ? `from ${least} to ${most}` : `of at least ${least}`}`,
-    );
+  if (!(typeof value === 'number' && value >= least && value <= most && !(whole && value % 1))) {
+    throw bad(name, value, `a ${whole ? 'whole ' : ''}number from ${least} to ${most}`);
   }
   return value;
 }

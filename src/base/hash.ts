@@ -83,7 +83,11 @@ function hashBytes(key: string, seed: number): number {
       v3 = round(v3, read(bytes, i + 8));
       v4 = round(v4, read(bytes, i + 12));
     }
-    h = ((v1 << 1) | (v1 >>> 31)) + ((v2 << 7) | (v2 >>> 25)) + ((v3 << 12) | (v3 >>> 20)) + ((v4 << 18) | (v4 >>> 14));
+    h =
+      ((v1 << 1) | (v1 >>> 31)) +
+      ((v2 << 7) | (v2 >>> 25)) +
+      ((v3 << 12) | (v3 >>> 20)) +
+      ((v4 << 18) | (v4 >>> 14));
   } else {
     h = seed + P5;
   }

@@ -2,18 +2,11 @@ import type { Clock } from './env.ts';
 
 /** Resolves after `ms`, or rejects with the signal's reason if it aborts first. */
 export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    if (signal?.aborted) return reject(signal.reason);
-    const abort = () => {
-      cancel();
-      reject(signal?.reason);
-    };
-    const cancel = clock.after(ms, () => {
-      signal?.removeEventListener('abort', abort);
-      resolve();
-    });
-    signal?.addEventListener('abort', abort);
+  let cancel = (): void => {};
+  const over = new Promise<void>(resolve => {
+    cancel = clock.after(ms, resolve);
   });
+  return abortable(over, signal).finally(cancel);
 }
 
 /** Settles as the promise does, or rejects with the signal's reason if it aborts first. */
@@ -71,7 +64,11 @@ async function promised<A, T>(work: (argument: A) => PromiseLike<T>, argument: A
 }
 
 /** Aborts the controller when the signal aborts, and calls `then` with the reason. Answers how to stop that. */
-export function relay(signal: AbortSignal, to: AbortController, then?: (reason: unknown) => void): () => void {
+export function relay(
+  signal: AbortSignal,
+  to: AbortController,
+  then?: (reason: unknown) => void,
+): () => void {
   const abort = () => {
     signal.removeEventListener('abort', abort);
     to.abort(signal.reason);
@@ -96,8 +93,8 @@ export function relayWhile(holder: object, signal: AbortSignal, to: AbortControl
 }
 
 /** Keeps each controller alive as long as its holder: the platform holds signals it follows weakly, too. */
-const kept = new WeakMap<object, AbortController[]>();
+const kept = /* @__PURE__ */ new WeakMap<object, AbortController[]>();
 
-const leftovers = new FinalizationRegistry<{ signal: AbortSignal; abort: () => void }>(({ signal, abort }) =>
-  signal.removeEventListener('abort', abort),
+const leftovers = /* @__PURE__ */ new FinalizationRegistry<{ signal: AbortSignal; abort: () => void }>(
+  ({ signal, abort }) => signal.removeEventListener('abort', abort),
 );

@@ -32,7 +32,7 @@ export function fixed(endpoints: readonly (Endpoint | string)[]): Discovery {
 
 function parsed(text: string): Endpoint {
   const match = /^(\[[^\]]+\]|[^:/]+):(\d+)$/.exec(text);
-  if (match === null) throw bad('fixed endpoint', text, '"host:port", such as "10.0.0.1:8080"');
+  if (match === null) throw bad('fixed endpoint', text, '"host:port"');
   return { id: text, host: match[1]!, port: Number(match[2]) };
 }
 
@@ -70,4 +70,10 @@ export const inTime = <T>(
   signal: AbortSignal,
   ask: (signal: AbortSignal) => PromiseLike<T>,
 ): Promise<T> =>
-  within(clock, ms, signal, () => new FairleadError('DISCOVERY', `discovery gave no answer within ${ms} ms`), ask);
+  within(
+    clock,
+    ms,
+    signal,
+    () => new FairleadError('DISCOVERY', `discovery gave no answer within ${ms} ms`),
+    ask,
+  );

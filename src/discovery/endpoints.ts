@@ -1,4 +1,4 @@
-import { FairleadError } from '../base/errors.ts';
+import { FairleadError, shown } from '../base/errors.ts';
 import type { Endpoint } from '../model/endpoint.ts';
 
 /**
@@ -7,53 +7,56 @@ import type { Endpoint } from '../model/endpoint.ts';
  *
  * @throws FairleadError BAD_ENDPOINTS, naming what is wrong, if nothing can be made of it
  */
-export function readSet(
-  given: unknown,
-  report: (error: FairleadError) => void,
-): readonly Endpoint[] {
-  if (!Array.isArray(given)) throw unusable(`discovery gave ${kind(given)} instead of an array of endpoints`);
+export function readSet(given: unknown, report: (error: FairleadError) => void): readonly Endpoint[] {
+  if (!Array.isArray(given)) throw unusable(`discovery gave ${shown(given)}, not an array of endpoints`);
   const found = new Map<string, Endpoint>();
-  const problems: string[] = [];
+  const flaws: string[] = [];
   for (let i = 0; i < given.length; i++) {
-    const endpoint: Endpoint = given[i];
-    const problem = flaw(endpoint) ?? (found.has(endpoint.id) ? 'has the id of another before it' : undefined);
-    if (problem === undefined) found.set(endpoint.id, endpoint);
-    else if (problems.push(`endpoint ${i} (${name(endpoint)}) ${problem}`) > MOST_PROBLEMS) problems.pop();
+    const endpoint: Endpoint = given[i] ?? {};
+    const flaw = flawOf(endpoint) ?? (found.has(endpoint.id) ? 'has the id of one before it' : undefined);
+    if (flaw === undefined) found.set(endpoint.id, endpoint);
+    else flaws.push(`endpoint ${i} (id ${shown(endpoint.id)}) ${flaw}`);
   }
-  if (problems.length > 0) {
-    const lost = given.length - found.size;
-    const error = unusable(`${lost} of ${given.length} endpoints unusable: ${problems.join('; ')}`);
-    if (lost * 2 > given.length) throw error;
+  if (flaws.length > 0) {
+    const error = unusable(
+      `${flaws.length} of ${given.length} endpoints are unusable: ${flaws.slice(0, MOST_NAMED).join('; ')}`,
+    );
+    if (flaws.length * 2 > given.length) throw error;
     report(error);
   }
   return [...found.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
-/** How many a message names: a set may hold 100 000. */
-const MOST_PROBLEMS = 5;
+/** A set may hold 100 000; a message need not. */
+const MOST_NAMED = 5;
 
 const unusable = (message: string): FairleadError => new FairleadError('BAD_ENDPOINTS', message);
 
-const kind = (value: unknown): string => (value === null ? 'null' : typeof value === 'object' ? 'an object' : String(value));
+const isText = (value: unknown): boolean => typeof value === 'string' && value !== '';
+const isWhole = (value: unknown, least: number, most: number): boolean =>
+  Number.isInteger(value) && (value as number) >= least && (value as number) <= most;
 
-function name(endpoint: unknown): string {
-  const id: unknown = (endpoint as Endpoint | undefined | null)?.id;
-  return typeof id === 'string' ? JSON.stringify(id.slice(0, 80)) : `id ${kind(id)}`;
-}
+/** What each field must be; the optional ones if they are there. */
+const REQUIRED: Readonly<Record<string, (value: unknown) => boolean>> = {
+  id: isText,
+  host: isText,
+  port: port => isWhole(port, 1, 65535),
+};
+const OPTIONAL: typeof REQUIRED = {
+  weight: weight => typeof weight === 'number' && weight >= 0 && weight < Infinity,
+  zone: isText,
+  priority: priority => isWhole(priority, 0, Infinity),
+  metadata: metadata => typeof metadata === 'object' && metadata !== null,
+};
 
 /** What is wrong with an endpoint, if anything. */
-function flaw(endpoint: Endpoint): string | undefined {
-  if (typeof endpoint !== 'object' || endpoint === null) return 'is not an object';
-  const { id, host, port, weight, zone, priority } = endpoint;
-  if (typeof id !== 'string' || id === '') return 'has no id';
-  if (typeof host !== 'string' || host === '') return 'has no host';
-  if (!(Number.isInteger(port) && port > 0 && port < 65536)) return `has port ${String(port)}, not 1 to 65535`;
-  if (weight !== undefined && !(typeof weight === 'number' && weight >= 0 && weight < Infinity)) {
-    return `has weight ${String(weight)}, not a finite number of at least 0`;
-  }
-  if (zone !== undefined && typeof zone !== 'string') return 'has a zone that is not a string';
-  if (priority !== undefined && !(Number.isInteger(priority) && priority >= 0)) {
-    return `has priority ${String(priority)}, not a whole number of at least 0`;
+function flawOf(endpoint: Endpoint): string | undefined {
+  const fields = endpoint as unknown as Record<string, unknown>;
+  for (const name in REQUIRED)
+    if (!REQUIRED[name]!(fields[name])) return `has ${name} ${shown(fields[name])}`;
+  for (const name in OPTIONAL) {
+    if (fields[name] !== undefined && !OPTIONAL[name]!(fields[name]))
+      return `has ${name} ${shown(fields[name])}`;
   }
   return undefined;
 }
@@ -75,5 +78,7 @@ export const sameEndpoint = (a: Endpoint, b: Endpoint): boolean =>
 
 function sameMetadata(a: Endpoint['metadata'] = {}, b: Endpoint['metadata'] = {}): boolean {
   const keys = Object.keys(a);
-  return keys.length === Object.keys(b).length && keys.every(key => Object.hasOwn(b, key) && a[key] === b[key]);
+  return (
+    keys.length === Object.keys(b).length && keys.every(key => Object.hasOwn(b, key) && a[key] === b[key])
+  );
 }

@@ -27,7 +27,11 @@ export interface Follower {
 
 /** @throws RangeError for an option out of range */
 export function checkFollow(options: FollowOptions = {}): Required<FollowOptions> {
-  const { emptyAfter = 30_000, restartAfter = 100, maxRestartAfter = Math.max(30_000, restartAfter) } = options;
+  const {
+    emptyAfter = 30_000,
+    restartAfter = 100,
+    maxRestartAfter = Math.max(30_000, restartAfter),
+  } = options;
   checkNumber('follow emptyAfter', emptyAfter, 0);
   checkNumber('follow restartAfter', restartAfter, 1);
   checkNumber('follow maxRestartAfter', maxRestartAfter, restartAfter);
@@ -108,11 +112,7 @@ export async function follow(
 
 const isEmpty = (set: readonly Endpoint[]): boolean => set.every(endpoint => endpoint.weight === 0);
 
-/** Tells a source that nobody listens any more, without waiting for what it does about it. */
+/** Tells a source that nobody listens any more, without waiting for what it does about it, or minding. */
 function leave(sets: AsyncIterator<unknown> | undefined): void {
-  try {
-    sets?.return?.()?.then(undefined, () => {});
-  } catch {
-    // it is left behind whatever it says
-  }
+  (async () => sets?.return?.())().catch(() => {});
 }

@@ -1,6 +1,6 @@
 import type { Endpoint } from '../model/endpoint.ts';
 import type { Discovery } from './discovery.ts';
-import { type FollowOptions, checkFollow, follow } from './follow.ts';
+import { checkFollow, type FollowOptions, follow } from './follow.ts';
 import { Latest } from './latest.ts';
 
 /**
@@ -29,7 +29,8 @@ export function merge(sources: readonly Discovery[], options?: FollowOptions): D
           set(endpoints) {
             sets[i] = endpoints;
             const byId = new Map<string, Endpoint>();
-            for (const set of sets) for (const each of set ?? []) if (!byId.has(each.id)) byId.set(each.id, each);
+            for (const set of sets)
+              for (const each of set ?? []) if (!byId.has(each.id)) byId.set(each.id, each);
             union.set([...byId.values()]);
           },
         },

@@ -62,7 +62,8 @@ export function createRegistry({ ttl = Infinity, env = systemEnv }: RegistryOpti
   const watch = (): void => {
     if (cancel !== undefined || closed || ttl === Infinity) return;
     let next = Infinity;
-    for (const entries of services.values()) for (const { expires } of entries.values()) next = Math.min(next, expires);
+    for (const entries of services.values())
+      for (const { expires } of entries.values()) next = Math.min(next, expires);
     if (next === Infinity) return;
     cancel = clock.after(Math.max(1, Math.ceil(next - clock.now())), () => {
       cancel = undefined;

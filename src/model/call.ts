@@ -41,19 +41,19 @@ export class Call {
   /** Members tried already, to be avoided while others will do. Replaced, never edited. */
   tried: readonly Member[] = NONE;
   /** The latest attempt's member, its outcome, and when it was picked, for policies and logs. */
-  member: Member | undefined = undefined;
-  outcome: Outcome | undefined = undefined;
-  pickedAt: number | undefined = undefined;
-  /** The latest attempt that did not succeed. */
-  record: AttemptRecord | undefined = undefined;
+  member: Member | undefined;
+  outcome: Outcome | undefined;
+  pickedAt: number | undefined;
+  /** The latest attempt, if it did not succeed. */
+  record: AttemptRecord | undefined;
   /** How much the next pick may settle for: set by the pool. */
   acceptance: Acceptance = Acceptance.untried;
   /** The call this one is a part of: a policy that bounds a run gives it a part with a signal of its own. */
   readonly whole: Call | undefined;
   /** For a part: the error its time ran out with, and how long it had, in ms. */
-  late: FairleadError | undefined = undefined;
+  late: FairleadError | undefined;
   readonly allowed: number;
-  #attempts: AttemptRecord[] | undefined = undefined;
+  #attempts: AttemptRecord[] | undefined;
 
   /**
    * @throws TypeError if `key` is not a string or `signal` is not an AbortSignal.
@@ -101,21 +101,13 @@ export class Call {
     }
   }
 
-  /** Used by the pool. */
-  ended(outcome: Outcome): void {
-    for (let call: Call | undefined = this; call !== undefined; call = call.whole) call.outcome = outcome;
-  }
-
-  /** Used by the pool. */
-  failed(record: AttemptRecord): void {
-    let call: Call = this;
-    while (true) {
+  /** Used by the pool. `record` tells of an attempt that did not succeed. */
+  ended(outcome: Outcome, record?: AttemptRecord): void {
+    for (let call: Call | undefined = this; call !== undefined; call = call.whole) {
+      call.outcome = outcome;
       call.record = record;
-      if (call.whole === undefined) break;
-      call = call.whole;
     }
-    call.#attempts ??= [];
-    call.#attempts.push(record);
+    if (record !== undefined) (this.attempts as AttemptRecord[]).push(record);
   }
 }
 

@@ -2,7 +2,7 @@ import type { Clock } from '../base/env.ts';
 import type { Breaker, BreakerState } from './breaker.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { Flight, Load } from './load.ts';
-import { type Observer, tell } from './observer.ts';
+import { guarded, type Observer, tell } from './observer.ts';
 import type { Outcome } from './outcome.ts';
 
 /** What the members of one pool share. */
@@ -66,14 +66,14 @@ export class Attempt implements Flight {
   /** Monotonic ms. */
   readonly startedAt: number;
   /** How long it took, in ms; undefined while it runs. */
-  elapsed: number | undefined = undefined;
-  outcome: Outcome | undefined = undefined;
+  elapsed: number | undefined;
+  outcome: Outcome | undefined;
   /** What it threw, if it threw. */
-  error: unknown = undefined;
+  error: unknown;
   /** The breaker's epoch it began in. */
   epoch = 0;
-  older: Flight | undefined = undefined;
-  newer: Flight | undefined = undefined;
+  older: Flight | undefined;
+  newer: Flight | undefined;
   readonly #site: Site;
 
   constructor(member: Member, site: Site, startedAt: number) {
@@ -109,22 +109,13 @@ export class Attempt implements Flight {
     } catch (fault) {
       tell(observer, 'fault', { source: 'load', error: fault });
     }
-    if (observer?.attemptEnd === undefined) return;
-    try {
-      observer.attemptEnd(this);
-    } catch (fault) {
-      tell(observer, 'fault', { source: 'observer', error: fault });
-    }
+    tell(observer, 'attemptEnd', this);
   }
 }
 
 /** A member shown to be well starts afresh: else what it cost while it was ill would keep it idle for long. */
 function moved(member: Member, from: BreakerState, { observer }: Site): void {
   const to = member.breaker.state;
-  try {
-    if (to === 'closed') member.load.forgive?.();
-  } catch (error) {
-    tell(observer, 'fault', { source: 'load', error });
-  }
+  if (to === 'closed') guarded(observer, 'load', () => member.load.forgive?.());
   tell(observer, 'breaker', { member, from, to });
 }

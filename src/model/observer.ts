@@ -65,22 +65,45 @@ export interface BreakerMove {
 
 export interface Fault {
   /** Whose code it was. */
-  readonly source: 'balancer' | 'breaker' | 'load' | 'classifier' | 'policy' | 'observer' | 'key' | 'repeatable';
+  readonly source:
+    | 'balancer'
+    | 'breaker'
+    | 'load'
+    | 'classifier'
+    | 'policy'
+    | 'observer'
+    | 'key'
+    | 'repeatable';
   readonly error: unknown;
 }
 
-type Cold = Exclude<keyof Observer, 'attempt' | 'attemptEnd'>;
+type Told<K extends keyof Observer> = Parameters<NonNullable<Observer[K]>>;
 
 /** Tells an observer something, and keeps its errors from the call. */
-export function tell<K extends Cold>(
+export function tell<K extends keyof Observer>(
   observer: Observer | undefined,
   event: K,
-  ...args: Parameters<NonNullable<Observer[K]>>
+  first: Told<K>[0],
+  second?: Told<K>[1],
 ): void {
   if (observer?.[event] === undefined) return;
   try {
-    (observer[event] as (...args: unknown[]) => void)(...args);
+    (observer[event] as (first: unknown, second: unknown) => void)(first, second);
   } catch (error) {
     if (event !== 'fault') tell(observer, 'fault', { source: 'observer', error });
+  }
+}
+
+/** Runs code of the user's off the hot path: what it throws is reported, and is nothing to the call. */
+export function guarded<T>(
+  observer: Observer | undefined,
+  source: Fault['source'],
+  code: () => T,
+): T | undefined {
+  try {
+    return code();
+  } catch (error) {
+    tell(observer, 'fault', { source, error });
+    return undefined;
   }
 }

@@ -8,7 +8,7 @@ export type Outcome =
 export interface Classifier {
   value(value: unknown): Outcome;
   error(error: unknown): Outcome;
-  /** Whether the error shows that nothing was sent, so that any task may be run again. */
+  /** Whether the error shows that nothing was sent, so that any task may be run again. Default: by its code. */
   unsent?(error: unknown): boolean;
   /** What of a value is still to come, such as the body of a response: while it lives, the caller may abort it. */
   arriving?(value: unknown): object | null | undefined;
@@ -20,26 +20,4 @@ export interface Classifier {
 export const anyError: Classifier = {
   value: () => 'success',
   error: () => 'failure',
-  unsent: error => UNSENT.has(codeOf(error)),
 };
-
-/** Codes of errors that come before the first byte is sent. */
-const UNSENT: ReadonlySet<unknown> = new Set([
-  'ECONNREFUSED',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'EADDRNOTAVAIL',
-  'UND_ERR_CONNECT_TIMEOUT',
-  'ConnectionRefused', // Bun
-]);
-
-/** The code of an error or of what caused it: `fetch` wraps the socket's error in a TypeError. */
-function codeOf(error: unknown): unknown {
-  for (let e = error as { code?: unknown; cause?: unknown } | undefined, depth = 0; e && depth < 4; depth++) {
-    if (typeof e.code === 'string') return e.code;
-    e = e.cause as typeof e;
-  }
-  return undefined;
-}

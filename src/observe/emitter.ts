@@ -1,8 +1,34 @@
 import { EventEmitter } from 'eventemitter3';
+import type { Balancer } from '../balancer/balancer.ts';
+import { leastRequest } from '../balancer/least-request.ts';
+import { bad, checkNumber } from '../base/errors.ts';
+import { consecutiveFailures } from '../breaker/consecutive-failures.ts';
 import { type Client, type ClientOptions, createClient as createCoreClient } from '../client.ts';
+import type { MakeBreaker } from '../model/breaker.ts';
 import type { CallOptions, Task } from '../model/call.ts';
 import { type Fault, type Observer, tell } from '../model/observer.ts';
+import type { Policy } from '../policy/policy.ts';
+import { compose } from '../policy/policy.ts';
+import { retry } from '../policy/retry.ts';
+import { timeout } from '../policy/timeout.ts';
 import type { Pool } from '../pool.ts';
+
+/** What a client is made of. Everything but `discovery` has a default. */
+export interface EmittingClientOptions extends Omit<ClientOptions, 'balancer'> {
+  /** Default: `leastRequest()`. */
+  readonly balancer?: Balancer | undefined;
+  /** Default: `consecutiveFailures()`. `false`: none. */
+  readonly breaker?: MakeBreaker | false | undefined;
+  /**
+   * What happens around an attempt, outermost first. Default: `[retry()]`. `timeout` goes round all of them and
+   * `attemptTimeout` inside, so no order of these can be wrong.
+   */
+  readonly policies?: readonly Policy[] | undefined;
+  /** How long a call may take over all its attempts and waits, in ms. Default: `Infinity`. */
+  readonly timeout?: number | undefined;
+  /** How long each attempt may take, in ms. Default: `Infinity`. */
+  readonly attemptTimeout?: number | undefined;
+}
 
 /** The events of a client: what an `Observer` is told, under the same names. */
 export type ClientEvents = { [K in keyof Observer]-?: Parameters<NonNullable<Observer[K]>> };
@@ -25,10 +51,23 @@ export class EmittingClient extends EventEmitter<ClientEvents> implements Client
   readonly #observer: Observer;
 
   /** @throws RangeError or TypeError that names the bad option */
-  constructor(options: ClientOptions) {
+  constructor(options: EmittingClientOptions) {
     super();
+    const { balancer = leastRequest(), breaker = consecutiveFailures(), policies = [retry()] } = options;
+    if (!Array.isArray(policies)) throw bad('policies', policies, 'an array');
+    const bounded = [
+      bound('timeout', options.timeout),
+      ...policies,
+      bound('attemptTimeout', options.attemptTimeout),
+    ];
     this.#observer = this.#observe(options.observer);
-    this.#client = createCoreClient({ ...options, observer: this.#observer });
+    this.#client = createCoreClient({
+      ...options,
+      balancer,
+      breaker,
+      policies: bounded,
+      observer: this.#observer,
+    });
   }
 
   /** Makes a fault known, as those inside the client are. */
@@ -64,7 +103,8 @@ export class EmittingClient extends EventEmitter<ClientEvents> implements Client
         try {
           (observer?.[event] as ((...args: unknown[]) => void) | undefined)?.call(observer, first, second);
         } finally {
-          if (this.listenerCount(event) > 0) (this.emit as (...args: unknown[]) => boolean)(event, first, second);
+          if (this.listenerCount(event) > 0)
+            (this.emit as (...args: unknown[]) => boolean)(event, first, second);
         }
       };
     }
@@ -77,4 +117,8 @@ export class EmittingClient extends EventEmitter<ClientEvents> implements Client
  *
  * @throws RangeError or TypeError that names the bad option
  */
-export const createClient = (options: ClientOptions): EmittingClient => new EmittingClient(options);
+export const createClient = (options: EmittingClientOptions): EmittingClient => new EmittingClient(options);
+
+/** An optional time-out. */
+const bound = (name: string, ms = Number.POSITIVE_INFINITY): Policy =>
+  checkNumber(name, ms, Number.MIN_VALUE) === Number.POSITIVE_INFINITY ? compose() : timeout(ms);

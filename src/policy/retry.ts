@@ -1,9 +1,10 @@
 import { bad, checkFunction, checkNumber } from '../base/errors.ts';
 import { sleep } from '../base/signal.ts';
 import type { Call } from '../model/call.ts';
-import { type Fault, type GiveUpReason, tell } from '../model/observer.ts';
-import type { Policy, PolicyContext } from './policy.ts';
+import { type GiveUpReason, guarded, tell } from '../model/observer.ts';
+import type { Policy } from './policy.ts';
 import { type RetryBudget, retryBudget } from './retry-budget.ts';
+import { isUnsent } from './unsent.ts';
 
 export interface RetryOptions {
   /** Tries in all, the first included. Default: 3. */
@@ -38,7 +39,8 @@ export function retry({ attempts = 3, backoff = upTo1000, budget }: RetryOptions
       if (call.signal?.aborted) return 'aborted';
       if (call.repeatable !== true) {
         const safe = call.repeatable === 'unsent' && threw;
-        if (!(safe && attempt(context, 'classifier', () => classifier.unsent?.(error)))) return 'not-repeatable';
+        if (!(safe && guarded(observer, 'classifier', () => (classifier.unsent ?? isUnsent)(error))))
+          return 'not-repeatable';
       }
       if (n >= attempts) return 'attempts';
       return purse && !purse.withdraw(clock.now()) ? 'budget' : undefined;
@@ -60,9 +62,9 @@ export function retry({ attempts = 3, backoff = upTo1000, budget }: RetryOptions
         if (failed !== undefined) {
           const reason = hindrance(call, n, threw, error);
           if (reason === undefined) {
-            if (!threw) attempt(context, 'classifier', () => classifier.discard?.(value));
+            if (!threw) guarded(observer, 'classifier', () => classifier.discard?.(value));
             if (call.member !== undefined) call.tried = [...call.tried, call.member];
-            const longest = attempt(context, 'policy', () => backoff(n)) ?? 0;
+            const longest = guarded(observer, 'policy', () => backoff(n)) ?? 0;
             const delay = longest > 0 && !context.hasUntried(call, clock.now()) ? random() * longest : 0;
             tell(observer, 'retry', { call, attempt: n + 1, delay, failed });
             if (delay > 0) await sleep(clock, delay, call.signal);
@@ -78,13 +80,3 @@ export function retry({ attempts = 3, backoff = upTo1000, budget }: RetryOptions
 }
 
 const upTo1000 = (n: number): number => Math.min(1000, 12.5 * 2 ** n);
-
-/** Runs code of the user's, whose errors must not take the place of the caller's result. */
-function attempt<T>({ observer }: PolicyContext, source: Fault['source'], code: () => T): T | undefined {
-  try {
-    return code();
-  } catch (error) {
-    tell(observer, 'fault', { source, error });
-    return undefined;
-  }
-}

@@ -1,4 +1,4 @@
-import { anyError, type Classifier, type Outcome } from '../model/outcome.ts';
+import type { Classifier, Outcome } from '../model/outcome.ts';
 
 /** Errors of `fetch` that are the caller's doing: a bad header, a used body. No member is to blame for them. */
 export const callersErrors = new WeakSet<object>();
@@ -14,7 +14,6 @@ export function classifierOf(classify?: Classify): Classifier {
   return {
     value: response => classify?.(response as Response, undefined) ?? ofStatus((response as Response).status),
     error: error => classify?.(undefined, error) ?? (isCallers(error) ? 'ignored' : 'failure'),
-    unsent: anyError.unsent!,
     arriving: response => (response as Response).body,
     discard: response => void (response as Response).body?.cancel().catch(() => {}),
   };
