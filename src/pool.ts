@@ -10,7 +10,7 @@ import { Acceptance, type Call, type Run, type Task } from './model/call.ts';
 import type { Endpoint } from './model/endpoint.ts';
 import { noLoad } from './model/load.ts';
 import { type Attempt, Member, type Site } from './model/member.ts';
-import { guarded, type Observer, tell } from './model/observer.ts';
+import { blame, guarded, type Observer, tell } from './model/observer.ts';
 import { anyError, type Classifier, type Outcome } from './model/outcome.ts';
 
 export interface PoolOptions {
@@ -265,7 +265,7 @@ export class Pool {
       if (outcome === 'success' || outcome === 'failure' || outcome === 'ignored') return outcome;
       throw bad(`the classifier's outcome`, outcome, `'success', 'failure' or 'ignored'`);
     } catch (error) {
-      tell(this.#site.observer, 'fault', { source: 'classifier', error });
+      blame(this.#site.observer, 'classifier', error);
       return 'ignored';
     }
   }
@@ -277,7 +277,7 @@ export class Pool {
       if (member === undefined || member.active === true) return member;
       throw bad(`the balancer's choice`, member, 'an active member of its set, or undefined');
     } catch (error) {
-      tell(this.#site.observer, 'fault', { source: 'balancer', error });
+      blame(this.#site.observer, 'balancer', error);
     }
     const start = below(this.#env.random, this.#active.length);
     for (let i = 0; i < this.#active.length; i++) {
@@ -321,7 +321,7 @@ export class Pool {
       if (active.length > 0) picker = checkFunction('picker', this.#balancer.picker(active, this.#env));
     } catch (error) {
       for (const step of undo) step();
-      tell(this.#site.observer, 'fault', { source: 'balancer', error });
+      blame(this.#site.observer, 'balancer', error);
       throw error;
     }
     const removed: Endpoint[] = [];

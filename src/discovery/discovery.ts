@@ -21,7 +21,7 @@ export type Discovery = (
  * @throws TypeError for what is not an array, or not `host:port`
  */
 export function fixed(endpoints: readonly (Endpoint | string)[]): Discovery {
-  if (!Array.isArray(endpoints)) throw bad('fixed endpoints', endpoints, 'an array');
+  if (!Array.isArray(endpoints)) throw bad('endpoints', endpoints, 'an array');
   const set = endpoints.map((endpoint: Endpoint | string) =>
     typeof endpoint === 'string' ? parsed(endpoint) : endpoint,
   );
@@ -32,7 +32,7 @@ export function fixed(endpoints: readonly (Endpoint | string)[]): Discovery {
 
 function parsed(text: string): Endpoint {
   const match = /^(\[[^\]]+\]|[^:/]+):(\d+)$/.exec(text);
-  if (match === null) throw bad('fixed endpoint', text, '"host:port"');
+  if (match === null) throw bad('endpoint', text, '"host:port"');
   return { id: text, host: match[1]!, port: Number(match[2]) };
 }
 

@@ -79,6 +79,6 @@ export const sameEndpoint = (a: Endpoint, b: Endpoint): boolean =>
 function sameMetadata(a: Endpoint['metadata'] = {}, b: Endpoint['metadata'] = {}): boolean {
   const keys = Object.keys(a);
   return (
-    keys.length === Object.keys(b).length && keys.every(key => Object.hasOwn(b, key) && a[key] === b[key])
+    keys.length === Object.keys(b).length && keys.every(key => a[key] === b[key])
   );
 }

@@ -2,7 +2,7 @@ import type { Clock } from '../base/env.ts';
 import type { Breaker, BreakerState } from './breaker.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { Flight, Load } from './load.ts';
-import { guarded, type Observer, tell } from './observer.ts';
+import { blame, guarded, type Observer, tell } from './observer.ts';
 import type { Outcome } from './outcome.ts';
 
 /** What the members of one pool share. */
@@ -47,12 +47,12 @@ export class Member {
     try {
       breaker.begin(now);
     } catch (error) {
-      tell(site.observer, 'fault', { source: 'breaker', error });
+      blame(site.observer, 'breaker', error);
     }
     try {
       load.begin(attempt);
     } catch (error) {
-      tell(site.observer, 'fault', { source: 'load', error });
+      blame(site.observer, 'load', error);
     }
     attempt.epoch = breaker.epoch;
     if (breaker.state !== from) moved(this, from, site);
@@ -101,13 +101,13 @@ export class Attempt implements Flight {
     try {
       member.breaker.end(outcome, elapsed, this.epoch, now);
     } catch (fault) {
-      tell(observer, 'fault', { source: 'breaker', error: fault });
+      blame(observer, 'breaker', fault);
     }
     if (member.breaker.state !== from) moved(member, from, this.#site);
     try {
       member.load.end(this, outcome, now);
     } catch (fault) {
-      tell(observer, 'fault', { source: 'load', error: fault });
+      blame(observer, 'load', fault);
     }
     tell(observer, 'attemptEnd', this);
   }

@@ -90,9 +90,13 @@ export function tell<K extends keyof Observer>(
   try {
     (observer[event] as (first: unknown, second: unknown) => void)(first, second);
   } catch (error) {
-    if (event !== 'fault') tell(observer, 'fault', { source: 'observer', error });
+    if (event !== 'fault') blame(observer, 'observer', error);
   }
 }
+
+/** Reports an error of code that the user supplied. */
+export const blame = (observer: Observer | undefined, source: Fault['source'], error: unknown): void =>
+  tell(observer, 'fault', { source, error });
 
 /** Runs code of the user's off the hot path: what it throws is reported, and is nothing to the call. */
 export function guarded<T>(
@@ -103,7 +107,7 @@ export function guarded<T>(
   try {
     return code();
   } catch (error) {
-    tell(observer, 'fault', { source, error });
+    blame(observer, source, error);
     return undefined;
   }
 }
