@@ -1,7 +1,7 @@
 import { bad, checkFunction, checkNumber } from '../base/errors.ts';
 import { sleep } from '../base/signal.ts';
 import type { Call } from '../model/call.ts';
-import { type GiveUpReason, guarded, tell } from '../model/observer.ts';
+import { blame, type GiveUpReason, guarded, tell } from '../model/observer.ts';
 import type { Policy } from './policy.ts';
 import { type RetryBudget, retryBudget } from './retry-budget.ts';
 import { isUnsent } from './unsent.ts';
@@ -35,6 +35,13 @@ export function retry({ attempts = 3, backoff = upTo1000, budget }: RetryOptions
     const { clock, random, classifier, observer } = context;
     const purse = budget === undefined ? retryBudget() : budget;
 
+    const deposit = (now: number): void => {
+      try {
+        if (purse) purse.deposit(now);
+      } catch (thrown) {
+        blame(observer, 'policy', thrown);
+      }
+    };
     const hindrance = (call: Call, n: number, threw: boolean, error: unknown): GiveUpReason | undefined => {
       if (call.signal?.aborted) return 'aborted';
       if (call.repeatable !== true) {
@@ -43,7 +50,8 @@ export function retry({ attempts = 3, backoff = upTo1000, budget }: RetryOptions
           return 'not-repeatable';
       }
       if (n >= attempts) return 'attempts';
-      return purse && !purse.withdraw(clock.now()) ? 'budget' : undefined;
+      if (purse && !guarded(observer, 'policy', () => purse.withdraw(clock.now()))) return 'budget';
+      return undefined;
     };
 
     return async (task, call) => {
@@ -51,21 +59,23 @@ export function retry({ attempts = 3, backoff = upTo1000, budget }: RetryOptions
         let value: Awaited<ReturnType<typeof task>> | undefined;
         let error: unknown;
         let threw = false;
+        call.outcome = undefined; // if it does not get as far as a member, the last outcome is not this try's
         try {
           value = await next(task, call);
         } catch (thrown) {
           error = thrown;
           threw = true;
         }
-        if (n === 1 && purse) purse.deposit(call.pickedAt ?? clock.now());
+        if (n === 1) deposit(call.pickedAt ?? clock.now());
         const failed = call.outcome === 'failure' ? call.record : undefined;
         if (failed !== undefined) {
           const reason = hindrance(call, n, threw, error);
           if (reason === undefined) {
             if (!threw) guarded(observer, 'classifier', () => classifier.discard?.(value));
             if (call.member !== undefined) call.tried = [...call.tried, call.member];
-            const longest = guarded(observer, 'policy', () => backoff(n)) ?? 0;
-            const delay = longest > 0 && !context.hasUntried(call, clock.now()) ? random() * longest : 0;
+            const untried = guarded(observer, 'breaker', () => context.hasUntried(call, clock.now()));
+            const longest = untried ? 0 : (guarded(observer, 'policy', () => backoff(n)) ?? 0);
+            const delay = longest > 0 ? random() * longest : 0;
             tell(observer, 'retry', { call, attempt: n + 1, delay, failed });
             if (delay > 0) await sleep(clock, delay, call.signal);
             continue;

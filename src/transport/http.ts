@@ -1,7 +1,7 @@
 import type { Classifier, Outcome } from '../model/outcome.ts';
 
 /** Errors of `fetch` that are the caller's doing: a bad header, a used body. No member is to blame for them. */
-export const callersErrors = new WeakSet<object>();
+export const callersErrors: WeakSet<object> = new WeakSet();
 
 /** Says of a result what it means, or nothing, for the standard verdict. */
 export type Classify = (response: Response | undefined, error: unknown) => Outcome | undefined;
