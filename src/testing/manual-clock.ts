@@ -3,8 +3,8 @@ import type { Clock } from '../base/env.ts';
 /** A clock that stands still until told. */
 export interface ManualClock extends Clock {
   /**
-   * Moves on by so many ms, firing what is due in its order, each at its time. Between two times lets promises settle,
-   * so that what they start in turn is on time as well.
+   * Moves on by so many ms, firing what is due in its order, each at its time. Between two times lets
+   * promises settle, so that what they start in turn is on time as well.
    */
   advance(ms: number): Promise<void>;
   /** How many timers are pending: 0 once everything has been let go of. */
@@ -30,7 +30,8 @@ export function manualClock(start = 0): ManualClock {
     let first: Timer | undefined;
     for (const timer of timers) {
       if (timer.at > until) continue;
-      if (first === undefined || timer.at < first.at || (timer.at === first.at && timer.order < first.order)) first = timer;
+      if (first === undefined || timer.at < first.at || (timer.at === first.at && timer.order < first.order))
+        first = timer;
     }
     return first;
   };

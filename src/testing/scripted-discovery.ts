@@ -18,21 +18,25 @@ export interface ScriptedDiscovery {
 
 type Step = { readonly set: unknown } | { readonly fail: unknown } | { readonly end: true };
 
-/** A source for tests. What is said before it is started, or between two starts, is said once it runs. */
+/**
+ * A source for tests. What is said before it is started, or between two starts, is said once it runs. It says
+ * each thing once: of several that run, one of them hears it.
+ */
 export function scriptedDiscovery(...sets: readonly (readonly Endpoint[])[]): ScriptedDiscovery {
   const steps: Step[] = sets.map(set => ({ set }));
   let starts = 0;
   let running = 0;
-  let wake: (() => void) | undefined;
+  const idle = new Set<() => void>();
   const say = (step: Step): void => {
     steps.push(step);
-    wake?.();
+    for (const wake of idle) wake();
   };
   return {
     discovery: async function* (_env, signal) {
       starts++;
       running++;
-      const stop = (): void => wake?.();
+      let wake = (): void => {};
+      const stop = (): void => wake();
       signal.addEventListener('abort', stop);
       try {
         while (!signal.aborted) {
@@ -40,7 +44,9 @@ export function scriptedDiscovery(...sets: readonly (readonly Endpoint[])[]): Sc
           if (step === undefined) {
             await new Promise<void>(resolve => {
               wake = resolve;
+              idle.add(wake);
             });
+            idle.delete(wake);
           } else if ('set' in step) yield step.set as readonly Endpoint[];
           else if ('fail' in step) throw step.fail;
           else return;
