@@ -3,15 +3,16 @@ import { defineConfig } from 'vitest/config';
 
 const src = (file: string): string => fileURLToPath(new URL(`./src/${file}`, import.meta.url));
 
+/** The package's entries by name, as its users import them, straight from the sources. */
+export const alias = [
+  { find: /^fairlead$/, replacement: src('index.ts') },
+  { find: /^fairlead\/core$/, replacement: src('core.ts') },
+  { find: /^fairlead\/dns$/, replacement: src('registry/dns.ts') },
+  { find: /^fairlead\/testing$/, replacement: src('testing/index.ts') },
+];
+
 export default defineConfig({
-  resolve: {
-    alias: [
-      { find: /^fairlead$/, replacement: src('index.ts') },
-      { find: /^fairlead\/core$/, replacement: src('core.ts') },
-      { find: /^fairlead\/dns$/, replacement: src('registry/dns.ts') },
-      { find: /^fairlead\/testing$/, replacement: src('testing/index.ts') },
-    ],
-  },
+  resolve: { alias },
   test: {
     include: ['test/**/*.test.ts'],
     exclude: ['test/integration/**', 'node_modules/**'],
