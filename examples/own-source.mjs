@@ -22,10 +22,12 @@ const client = createClient({ discovery: file(path, 50) });
 await client.ready();
 console.log(client.pool.members().map(({ endpoint }) => endpoint.id));
 
+const alive = setInterval(() => {}, 1000); // stands in for your server: discovery alone does not keep a process alive
 const changed = new Promise(resolve => client.once('members', resolve));
 await writeFile(path, '10.0.0.1:80\n10.0.0.3:80\n');
 const { added, removed } = await changed;
 console.log({ added: added.map(({ id }) => id), removed: removed.map(({ id }) => id) });
 
+clearInterval(alive);
 await client.close();
 await rm(folder, { recursive: true });

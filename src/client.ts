@@ -1,6 +1,6 @@
 import { systemEnv } from './base/env.ts';
 import { bad, checkFunction } from './base/errors.ts';
-import { Call, type CallOptions, type Repeatable, type Task } from './model/call.ts';
+import { Call, type CallOptions, type Repeatable, type Run, type Task } from './model/call.ts';
 import { anyError } from './model/outcome.ts';
 import { compose, type Policy } from './policy/policy.ts';
 import { Pool, type PoolOptions } from './pool.ts';
@@ -42,12 +42,14 @@ export function createClient(options: ClientOptions): Client {
   }
   const around = compose(...policies);
   const pool = new Pool(options);
-  const run = around(pool.run, {
-    ...env,
-    classifier,
-    observer,
-    hasUntried: pool.hasUntried,
-  });
+  let run: Run;
+  try {
+    run = around(pool.run, { ...env, classifier, observer, hasUntried: pool.hasUntried });
+    checkFunction('what a policy made', run);
+  } catch (error) {
+    pool.close();
+    throw error;
+  }
   const close = async (): Promise<void> => pool.close();
   return {
     pool,

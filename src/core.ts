@@ -26,7 +26,16 @@ export {
   type RegistryOptions,
 } from './discovery/registry.ts';
 export { alwaysClosed, type Breaker, type BreakerState, type MakeBreaker } from './model/breaker.ts';
-export { Acceptance, Call, type CallOptions, type Repeatable, type Run, type Task } from './model/call.ts';
+export {
+  Acceptance,
+  Call,
+  type CallOptions,
+  partOf,
+  type Repeatable,
+  type Run,
+  type Task,
+  type Verdict,
+} from './model/call.ts';
 export type { Endpoint } from './model/endpoint.ts';
 export { type Flight, type Load, noLoad } from './model/load.ts';
 export { Attempt, Member, type Site } from './model/member.ts';

@@ -1,3 +1,5 @@
+import { bad, checkFunction } from './base/errors.ts';
+import type { Fault } from './model/observer.ts';
 import { createClient, type EmittingClient, type EmittingClientOptions } from './observe/emitter.ts';
 import {
   type BalancedInit,
@@ -8,10 +10,13 @@ import {
 } from './transport/fetch.ts';
 
 export interface FetchOptions extends Omit<EmittingClientOptions, 'repeatable'>, TransportOptions {
-  /** How long each attempt may take until the response's head is there, in ms. Default: 10 000. */
-  readonly attemptTimeout?: number;
+  /**
+   * How long each attempt may take until the response's head is there, in ms; sending the request's body is part of
+   * it, reading the response's is not. Default: 10 000.
+   */
+  readonly attemptTimeout?: number | undefined;
   /** Overrides the standard verdict on a response or error where it answers one. Not beside `classifier`. */
-  readonly classify?: Classify;
+  readonly classify?: Classify | undefined;
 }
 
 /** A `fetch` whose host names a service: path, query, headers and body are the caller's, the instance is picked. */
@@ -34,10 +39,18 @@ export interface BalancedFetch {
  * @throws RangeError or TypeError that names the bad option
  */
 export function createFetch(options: FetchOptions): BalancedFetch {
-  const { attemptTimeout = 10_000, classify, classifier = classifierOf(classify) } = options;
-  const { repeatable: _, ...rest } = options;
+  const { attemptTimeout = 10_000, classify, repeatable: _, ...rest } = options;
+  if (classify !== undefined) {
+    checkFunction('classify', classify);
+    if (options.classifier !== undefined)
+      throw bad('classify', classify, 'absent where there is a classifier');
+  }
+  const report = (fault: Fault): void => client.report(fault);
+  const classifier =
+    options.classifier ?? classifierOf(classify, error => report({ source: 'classifier', error }));
+  // Before the client, which follows discovery as soon as it is made: a bad option must leave nothing running.
+  const fetch = balancedFetch((task, call) => client.run(task, call), options, report);
   const client = createClient({ ...rest, attemptTimeout, classifier });
-  const fetch = balancedFetch(client, options, fault => client.report(fault));
   const close = (): Promise<void> => client.close();
   return Object.assign(fetch, { client, close, [Symbol.asyncDispose]: close });
 }

@@ -1,7 +1,7 @@
 import type { Balancer, Picker } from './balancer/balancer.ts';
-import { below, type Env, inBackground, systemEnv } from './base/env.ts';
+import { below, checkEnv, type Env, inBackground, systemEnv } from './base/env.ts';
 import { bad, checkFunction, checkNumber, FairleadError } from './base/errors.ts';
-import { abortable } from './base/signal.ts';
+import { abortable, onAbort } from './base/signal.ts';
 import type { Discovery } from './discovery/discovery.ts';
 import { sameEndpoint } from './discovery/endpoints.ts';
 import { checkFollow, type FollowOptions, follow } from './discovery/follow.ts';
@@ -38,7 +38,7 @@ export interface MemberState {
   readonly active: boolean;
   readonly breaker: BreakerState;
   readonly inFlight: number;
-  /** As its load has it; only comparison means anything. */
+  /** As its load has it; only comparison means anything. NaN if that throws. */
   readonly cost: number;
 }
 
@@ -58,6 +58,8 @@ export class Pool {
   #active: readonly Member[] = [];
   #picker: Picker | undefined;
   #discoveryError: unknown;
+  /** What calls are refused with once it is closed. The signal has it too, but takes long to tell. */
+  #closed: FairleadError | undefined;
 
   /** @throws RangeError or TypeError that names the bad option */
   constructor(options: PoolOptions) {
@@ -65,15 +67,16 @@ export class Pool {
     const { classifier = anyError, panic = true, readyTimeout = 10_000, observer, env = systemEnv } = options;
     checkFunction('discovery', discovery);
     checkFunction('balancer.picker', balancer?.picker);
-    if (balancer.load) checkFunction('balancer.load', balancer.load);
-    if (breaker) checkFunction('breaker', breaker);
+    if (balancer.load !== undefined) checkFunction('balancer.load', balancer.load);
+    if (breaker !== false) checkFunction('breaker', breaker);
     checkFunction('classifier.value', classifier?.value);
     checkFunction('classifier.error', classifier.error);
     checkNumber('readyTimeout', readyTimeout, 0);
     if (typeof panic !== 'boolean') throw bad('panic', panic, 'true or false');
+    if (typeof (observer ?? {}) !== 'object') throw bad('observer', observer, 'an object');
     const followed = checkFollow(options.follow);
 
-    this.#env = env;
+    this.#env = checkEnv(env);
     this.#site = { clock: env.clock, observer };
     this.#balancer = balancer;
     this.#makeBreaker = breaker || (() => alwaysClosed);
@@ -109,6 +112,7 @@ export class Pool {
    * Rejects with a `FairleadError` `NO_ENDPOINTS` after `readyTimeout`, `CLOSED`, or the signal's reason.
    */
   ready(signal?: AbortSignal): Promise<void> {
+    if (this.#stop.signal.aborted) return Promise.reject(this.#stop.signal.reason);
     if (this.#picker !== undefined) return Promise.resolve();
     let cancel = (): void => {};
     const late = new Promise<never>((_, reject) => {
@@ -132,7 +136,7 @@ export class Pool {
       active,
       breaker: breaker.state,
       inFlight,
-      cost: load.cost(now),
+      cost: guarded(this.#site.observer, 'load', () => load.cost(now)) ?? Number.NaN,
     }));
   }
 
@@ -144,7 +148,7 @@ export class Pool {
   pick(call: Call): Attempt {
     const { clock, observer } = this.#site;
     const picker = this.#picker;
-    if (this.#stop.signal.aborted) throw this.#stop.signal.reason;
+    if (this.#closed !== undefined) throw this.#closed;
     if (picker === undefined) throw this.#noEndpoints('discovery has given no set yet');
     const now = clock.now();
     // Who has tried nobody need not be asked for the untried ones first.
@@ -176,7 +180,7 @@ export class Pool {
   readonly run: Run = (task, call) => {
     const { signal } = call;
     if (signal?.aborted) return Promise.reject(signal.reason);
-    if (this.#picker === undefined) return this.ready(signal).then(() => this.#attempt(task, call));
+    if (this.#picker === undefined) return this.ready(signal).then(() => this.run(task, call));
     return this.#attempt(task, call);
   };
 
@@ -186,25 +190,33 @@ export class Pool {
 
   /** Stops following discovery and refuses new calls. Those that run go on to their end. */
   close(): void {
-    if (!this.#stop.signal.aborted) this.#stop.abort(new FairleadError('CLOSED', 'the client is closed'));
+    this.#closed ??= new FairleadError('CLOSED', 'the client is closed');
+    this.#stop.abort(this.#closed);
   }
 
-  async #attempt<T>(task: Task<T>, call: Call): Promise<T> {
-    const attempt = this.pick(call);
+  #attempt<T>(task: Task<T>, call: Call): Promise<T> {
+    let attempt: Attempt;
+    try {
+      attempt = this.pick(call);
+    } catch (error) {
+      return Promise.reject(error);
+    }
     const { signal } = call;
     const { endpoint } = attempt.member;
-    let value: T;
-    try {
-      value = await (signal === undefined ? task(endpoint, undefined) : this.#race(task, endpoint, signal));
-    } catch (error) {
-      const outcome = signal?.aborted
-        ? this.#onAbort(attempt, call, signal.reason)
-        : this.#judge('error', error);
-      this.#settle(attempt, call, outcome, error);
-      throw error;
-    }
-    this.#settle(attempt, call, this.#judge('value', value), undefined, value);
-    return value;
+    const running = signal === undefined ? begun(task, endpoint, signal) : this.#race(task, endpoint, signal);
+    return running.then(
+      value => {
+        this.#settle(attempt, call, this.#judge('value', value), undefined, value);
+        return value;
+      },
+      error => {
+        const outcome = signal?.aborted
+          ? this.#onAbort(attempt, call, signal.reason)
+          : this.#judge('error', error);
+        this.#settle(attempt, call, outcome, error);
+        throw error;
+      },
+    );
   }
 
   #settle(attempt: Attempt, call: Call, outcome: Outcome, error?: unknown, value?: unknown): void {
@@ -223,40 +235,30 @@ export class Pool {
   /** Does not wait for a task that takes no notice of the signal; what it brings too late is let go of. */
   #race<T>(task: Task<T>, endpoint: Endpoint, signal: AbortSignal): Promise<T> {
     return new Promise((resolve, reject) => {
-      const abort = (): void => {
-        signal.removeEventListener('abort', abort);
-        reject(signal.reason);
-      };
-      signal.addEventListener('abort', abort);
-      let running: Promise<T>;
-      try {
-        running = Promise.resolve(task(endpoint, signal));
-      } catch (error) {
-        running = Promise.reject(error);
-      }
-      running.then(
+      const leave = onAbort(signal, () => reject(signal.reason));
+      begun(task, endpoint, signal).then(
         value => {
-          signal.removeEventListener('abort', abort);
+          leave();
           if (signal.aborted)
             guarded(this.#site.observer, 'classifier', () => this.#classifier.discard?.(value));
           resolve(value);
         },
         error => {
-          signal.removeEventListener('abort', abort);
+          leave();
           reject(error);
         },
       );
     });
   }
 
-  /** A caller who gives up says nothing about the member; a time-out of ours does, if the member had a fair part of it. */
+  /** Whoever aborted it knows what that says of the member; if nobody does, it was the caller, and says nothing. */
   #onAbort({ startedAt }: Attempt, call: Call, reason: unknown): Outcome {
-    for (let part: Call | undefined = call; part !== undefined; part = part.whole) {
-      if (part.late !== undefined && part.late === reason) {
-        return (this.#env.clock.now() - startedAt) * 2 >= part.allowed ? 'failure' : 'ignored';
-      }
+    const elapsed = this.#env.clock.now() - startedAt;
+    let outcome: Outcome | undefined;
+    for (let part: Call | undefined = call; part !== undefined && outcome === undefined; part = part.whole) {
+      outcome = part.verdict?.(elapsed, reason);
     }
-    return 'ignored';
+    return outcome ?? 'ignored';
   }
 
   #judge(what: 'value' | 'error', result: unknown): Outcome {
@@ -285,7 +287,8 @@ export class Pool {
       try {
         if (call.accepts(member, now)) return member;
       } catch {
-        return member; // its breaker throws: that is no reason to refuse it
+        // Its breaker throws: that is no reason to refuse it.
+        if (call.acceptance === Acceptance.available || !call.tried.includes(member)) return member;
       }
     }
     return undefined;
@@ -308,7 +311,7 @@ export class Pool {
         let member = previous.get(endpoint.id);
         const known = member?.endpoint;
         if (known === undefined || known.host !== endpoint.host || known.port !== endpoint.port) {
-          member = new Member(endpoint, this.#balancer.load?.() ?? noLoad, this.#makeBreaker(this.#env));
+          member = this.#member(endpoint);
           added.push(endpoint);
         } else if (!sameEndpoint(known, endpoint)) {
           updated.push(endpoint);
@@ -337,7 +340,25 @@ export class Pool {
     tell(this.#site.observer, 'members', { added, removed, updated, size: next.size });
   }
 
+  /** @throws TypeError if what the user's code made is no load or no breaker, such as a factory of one */
+  #member(endpoint: Endpoint): Member {
+    const load = this.#balancer.load?.() ?? noLoad;
+    const breaker = this.#makeBreaker(this.#env);
+    for (const name of ['begin', 'end', 'cost'] as const) checkFunction(`load ${name}`, load[name]);
+    for (const name of ['allows', 'begin', 'end'] as const) checkFunction(`breaker ${name}`, breaker?.[name]);
+    return new Member(endpoint, load, breaker);
+  }
+
   #noEndpoints(message: string): FairleadError {
     return new FairleadError('NO_ENDPOINTS', message, { cause: this.#discoveryError });
+  }
+}
+
+/** What a task gives, as a promise, even if it throws. */
+function begun<T>(task: Task<T>, endpoint: Endpoint, signal: AbortSignal | undefined): Promise<T> {
+  try {
+    return Promise.resolve(task(endpoint, signal));
+  } catch (error) {
+    return Promise.reject(error);
   }
 }

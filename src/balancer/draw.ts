@@ -1,11 +1,43 @@
 import { below, type Random } from '../base/env.ts';
+import type { Call } from '../model/call.ts';
 import type { Member } from '../model/member.ts';
+
+/** Draws before all members are looked at: with half of them refused, one pick in 256 gets so far. */
+const DRAWS = 8;
+
+/**
+ * Draws the index of a member that the call accepts, by weight; -1 if it accepts none. O(1) as long as most members
+ * are acceptable.
+ */
+export function acceptedDraw(
+  members: readonly Member[],
+  random: Random,
+): (call: Call, now: number) => number {
+  const draw = weightedDraw(members, random);
+  return (call, now) => {
+    for (let n = 0; n < DRAWS; n++) {
+      const i = draw();
+      if (call.accepts(members[i]!, now)) return i;
+    }
+    // Most are refused. One pass that keeps each acceptable member with its weight's share of those so far draws from
+    // the same distribution.
+    let chosen = -1;
+    let sum = 0;
+    for (let i = 0; i < members.length; i++) {
+      const member = members[i]!;
+      if (!call.accepts(member, now)) continue;
+      sum += member.weight;
+      if (chosen < 0 || random() * sum < member.weight) chosen = i;
+    }
+    return chosen;
+  };
+}
 
 /**
  * Draws the index of a member with a probability in proportion to its weight, in O(1).
  * Walker's alias method (ACM TOMS 3(3), 1977), its table built as by Vose (IEEE TSE 17(9), 1991).
  */
-export function weightedDraw(members: readonly Member[], random: Random): () => number {
+function weightedDraw(members: readonly Member[], random: Random): () => number {
   const size = members.length;
   if (members.every(member => member.weight === members[0]!.weight)) return () => below(random, size);
   const largest = members.reduce((most, { weight }) => Math.max(most, weight), 0);

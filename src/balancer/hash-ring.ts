@@ -1,6 +1,6 @@
 import { bad, checkFunction, checkNumber } from '../base/errors.ts';
 import { type HashFunction, xxh32 } from '../base/hash.ts';
-import { pointsOf, PointTable } from './points.ts';
+import { PointTable, pointsOf } from './points.ts';
 
 export interface HashRingOptions {
   /**
@@ -111,7 +111,8 @@ export class HashRing {
     const ids = new Set<string>();
     const { count } = this.table;
     const wanted = Math.min(n, this.slots.size);
-    for (let at = this.find(key); ids.size < wanted; at = at + 1 === count ? 0 : at + 1) ids.add(this.idAt(at)!);
+    for (let at = this.find(key); ids.size < wanted; at = at + 1 === count ? 0 : at + 1)
+      ids.add(this.idAt(at)!);
     return [...ids];
   }
 
@@ -132,10 +133,13 @@ export class HashRing {
       for (const [id, count] of changed) this.#set(id, count);
       return;
     }
+    // Before anything changes, for the hash may be the user's and throw.
+    const points = new Map([...wanted].map(([id, count]) => [id, pointsOf(id, count, this.hash)]));
     for (const id of gone) this.#release(id);
-    for (const [id, count] of changed) this.slots.set(id, { number: this.slots.get(id)?.number ?? this.#take(id), count });
+    for (const [id, count] of changed)
+      this.slots.set(id, { number: this.slots.get(id)?.number ?? this.#take(id), count });
     const owned: Uint32Array[] = this.#ids.map(() => NO_POINTS);
-    for (const [id, { number, count }] of this.slots) owned[number] = pointsOf(id, count, this.hash);
+    for (const [id, { number }] of this.slots) owned[number] = points.get(id)!;
     this.table = PointTable.of(owned, this.#before);
   }
 
@@ -167,10 +171,11 @@ export class HashRing {
   }
 
   #set(id: string, count: number): void {
+    const points = pointsOf(id, count, this.hash); // first, for it may throw
     this.drop(id);
     const slot = { number: this.#take(id), count };
     this.slots.set(id, slot);
-    this.table = this.table.with(slot.number, pointsOf(id, count, this.hash), this.#before);
+    this.table = this.table.with(slot.number, points, this.#before);
   }
 
   #take(id: string): number {
@@ -191,10 +196,12 @@ export class HashRing {
   }
 }
 
-const NO_POINTS = new Uint32Array(0);
+const NO_POINTS = /* @__PURE__ */ new Uint32Array(0);
 
 function checkTotal(points: number): void {
   if (points > MOST_POINTS) {
-    throw new RangeError(`a ring of ${points} points is too large; lower \`points\` or the weights (at most 2^23 in all)`);
+    throw new RangeError(
+      `a ring of ${points} points is too large; lower \`points\` or the weights (at most 2^23 in all)`,
+    );
   }
 }

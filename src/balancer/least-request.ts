@@ -1,6 +1,6 @@
 import { checkFunction, checkNumber } from '../base/errors.ts';
 import type { Balancer } from './balancer.ts';
-import { weightedDraw } from './draw.ts';
+import { acceptedDraw } from './draw.ts';
 import { better, type LoadOptions, p2c } from './p2c.ts';
 import { peakEwma } from './peak-ewma.ts';
 
@@ -25,14 +25,15 @@ export function leastRequest({ load = peakEwma(), scan = 32 }: LeastRequestOptio
     picker(members, env) {
       const size = members.length;
       if (size > scan) return two.picker(members, env);
-      const draw = weightedDraw(members, env.random);
+      const draw = acceptedDraw(members, env.random);
       return (call, now) => {
         // From a member drawn by weight round to the one before it, so that among equals weight and chance decide.
-        const first = draw();
-        let best = call.accepts(members[first]!, now) ? members[first] : undefined;
+        const first = draw(call, now);
+        if (first < 0) return undefined;
+        let best = members[first]!;
         for (let i = first + 1 === size ? 0 : first + 1; i !== first; i = i + 1 === size ? 0 : i + 1) {
           const member = members[i]!;
-          if (call.accepts(member, now) && (best === undefined || better(member, best, now))) best = member;
+          if (call.accepts(member, now) && better(member, best, call, now)) best = member;
         }
         return best;
       };

@@ -1,18 +1,15 @@
-import { below } from '../base/env.ts';
 import { checkFunction } from '../base/errors.ts';
+import type { Call } from '../model/call.ts';
 import type { Load } from '../model/load.ts';
 import type { Member } from '../model/member.ts';
 import type { Balancer } from './balancer.ts';
-import { weightedDraw } from './draw.ts';
+import { acceptedDraw } from './draw.ts';
 import { inFlight } from './in-flight.ts';
 
 export interface LoadOptions {
   /** What is compared: `inFlight()`, `peakEwma()`, or one of your own. */
   readonly load?: () => Load;
 }
-
-/** Pairs drawn before all members are looked at. */
-const DRAWS = 4;
 
 /**
  * The power of two choices (Mitzenmacher, IEEE TPDS 12(10), 2001): of two different members drawn at random, the
@@ -27,23 +24,19 @@ export function p2c({ load = inFlight() }: LoadOptions = {}): Balancer {
     load,
     picker(members, { random }) {
       const size = members.length;
-      const draw = weightedDraw(members, random);
-      if (size === 1) return (call, now) => (call.accepts(members[0]!, now) ? members[0] : undefined);
+      const even = members.every(({ weight }) => weight === members[0]!.weight);
+      const draw = acceptedDraw(members, random);
       return (call, now) => {
-        let i = 0;
-        for (let n = 0; n < DRAWS; n++) {
-          i = draw();
-          const j = below(random, size - 1);
-          const a = members[i]!;
-          const b = members[j < i ? j : j + 1]!; // j skips i: the two differ, and every other is as likely
-          if (call.accepts(a, now)) return call.accepts(b, now) && better(b, a, now) ? b : a;
-          if (call.accepts(b, now)) return b;
-        }
-        for (let k = 1; k <= size; k++) {
-          const member = members[(i + k) % size]!;
-          if (call.accepts(member, now)) return member;
-        }
-        return undefined;
+        // A random number is most of what a pick costs: what the first choice leaves of one makes the second.
+        const spot = random() * size;
+        let i = Math.floor(spot);
+        const skip = 1 + Math.floor((spot - i) * (size - 1));
+        if (!even || !call.accepts(members[i]!, now)) i = draw(call, now);
+        if (i < 0) return undefined;
+        const a = members[i]!;
+        if (size === 1) return a;
+        const b = members[(i + skip) % size]!; // another than a, each as likely
+        return call.accepts(b, now) && better(b, a, call, now) ? b : a;
       };
     },
   };
@@ -55,11 +48,14 @@ const ALIKE = 2;
 /**
  * Whether a call should go to `b` rather than to `a`, which was drawn by weight. A member that is due for a
  * breaker's probe comes first: it would not be chosen by its cost, and so would never be found to have recovered.
+ * But a call that has failed once already has given enough: it goes to a member known to be well.
  */
-export function better(b: Member, a: Member, now: number): boolean {
-  const probeA = a.breaker.state !== 'closed';
-  const probeB = b.breaker.state !== 'closed';
-  if (probeA !== probeB) return probeB;
+export function better(b: Member, a: Member, call: Call, now: number): boolean {
+  const stateA = a.breaker.state;
+  const stateB = b.breaker.state;
+  if (stateA !== stateB && (stateA === 'closed' || stateB === 'closed')) {
+    return (stateA === 'closed') === (call.tried.length === 0);
+  }
   const costA = a.load.cost(now);
   const costB = b.load.cost(now);
   if (a.inFlight === 0 && b.inFlight === 0) return costB * ALIKE < costA;

@@ -76,9 +76,11 @@ class PeakEwma implements Load {
     flight.older = flight.newer = undefined;
 
     if (outcome === 'success') {
-      this.#penalty = this.#penaltyAt(now) * RELIEF;
-      this.#failedAt = now;
-      this.#streak = 0;
+      if (this.#penalty !== 0) {
+        this.#penalty = this.#penaltyAt(now) * RELIEF;
+        this.#failedAt = now;
+        this.#streak = 0;
+      }
     } else if (outcome === 'failure') {
       const { failurePenalty } = this.#settings;
       this.#penalty = Math.min(WORST, (this.#penaltyAt(now) + 1) * failurePenalty - 1);
@@ -87,9 +89,12 @@ class PeakEwma implements Load {
     }
     // However it ended, it took at least so long: a caller that gives up on a stalled member teaches that, too.
     const elapsed = now - flight.startedAt;
-    if (outcome === 'success' || (outcome === 'failure' && this.#average < 0) || elapsed > this.#averageAt(now)) {
-      this.#observe(elapsed, now);
-    }
+    const average = this.#averageAt(now);
+    if (elapsed > average) this.#average = elapsed;
+    else if (outcome !== 'success') return;
+    // By how much the old has faded is what the new adds.
+    else this.#average = average + elapsed * (1 - fade(now - this.#stamp, this.#settings.decay));
+    this.#stamp = now;
   }
 
   cost(now: number): number {
@@ -103,13 +108,6 @@ class PeakEwma implements Load {
   forgive(): void {
     this.#average = -1;
     this.#penalty = this.#streak = 0;
-  }
-
-  #observe(latency: number, now: number): void {
-    const average = this.#averageAt(now);
-    // By how much the old has faded is what the new adds.
-    this.#average = latency > average ? latency : average + latency * (1 - fade(now - this.#stamp, this.#settings.decay));
-    this.#stamp = now;
   }
 
   /** Negative while unknown. */

@@ -6,7 +6,8 @@ export function pointsOf(id: string, count: number, hash: HashFunction): Uint32A
   // two hashes give any number of points, all different. Two ids collide throughout only if both hashes do.
   const points = new Uint32Array(count);
   const step = hash(id, 1) | 1;
-  for (let i = 0, term = hash(id, 0); i < count; i++, term = (term + step) | 0) points[i] = avalanche(term);
+  for (let i = 0, term = hash(id, 0) | 0; i < count; i++, term = (term + step) | 0)
+    points[i] = avalanche(term);
   return points.sort();
 }
 
@@ -99,7 +100,8 @@ export class PointTable {
     let from = 0;
     for (let i = 0; i < points.length; i++) {
       let at = this.#index[points[i]! >>> this.#shift]!;
-      while (pairs[2 * at] !== points[i] || pairs[2 * at + 1] !== owner) at++;
+      while (at < this.count && (pairs[2 * at] !== points[i] || pairs[2 * at + 1] !== owner)) at++;
+      if (at === this.count) throw new TypeError('ring hash must answer the same for the same key');
       left.set(pairs.subarray(2 * from, 2 * at), 2 * (from - i));
       from = at + 1;
     }

@@ -17,7 +17,7 @@ export function ring(options: HashRingOptions = {}): Balancer {
     picker(members, { random }) {
       points.update(members.map(({ endpoint: { id }, weight }) => ({ id, weight })));
       const { table } = points;
-      const bySlot: typeof members[number][] = [];
+      const bySlot: (typeof members)[number][] = [];
       for (const member of members) bySlot[points.slots.get(member.endpoint.id)!.number] = member;
       /** Marks the slots that a walk has passed with the walk's number, so that each is asked once. */
       const seen = new Float64Array(bySlot.length);

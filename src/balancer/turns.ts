@@ -1,12 +1,14 @@
-import type { Call } from '../model/call.ts';
 import type { Member } from '../model/member.ts';
+import type { Picker } from './balancer.ts';
 
 /** A schedule gone through again and again. */
 export interface Turns {
   /** Where in the schedule the next turn is. */
   readonly turn: number;
+  /** How far through the schedule that is, 0 to 1. */
+  readonly progress: number;
   /** The member whose turn it is; if the call does not accept it, the next that would stand in and is accepted. */
-  next(call: Call, now: number): Member | undefined;
+  readonly next: Picker;
 }
 
 /**
@@ -21,6 +23,9 @@ export function inTurn(schedule: readonly Member[], first: number): Turns {
   return {
     get turn() {
       return turn;
+    },
+    get progress() {
+      return turn / length;
     },
     next(call, now) {
       const member = schedule[turn]!;

@@ -1,6 +1,6 @@
 import type { Member } from '../model/member.ts';
 import type { Balancer } from './balancer.ts';
-import { inTurn } from './turns.ts';
+import { inTurn, type Turns } from './turns.ts';
 
 /** The longest schedule, in turns: 512 kB of pointers. */
 const LONGEST = 1 << 16;
@@ -16,18 +16,14 @@ const GOLDEN = 0.6180339887498949;
  * The order is that of earliest deadline first (as in Envoy's EDF scheduler), worked out when the set changes.
  */
 export function weightedRoundRobin(): Balancer {
-  /** How far through the round it is, 0 to 1: the next round goes on from there. */
-  let progress: number | undefined;
+  let turns: Turns | undefined;
   return {
     picker(members, { random }) {
       const order = schedule(members);
-      progress ??= random();
-      const turns = inTurn(order, Math.floor(progress * order.length) % order.length);
-      return (call, now) => {
-        const member = turns.next(call, now);
-        progress = turns.turn / order.length;
-        return member;
-      };
+      const progress = turns?.progress ?? random();
+      // Rounded, for turn / length * length may come out a little less than the turn.
+      turns = inTurn(order, Math.round(progress * order.length) % order.length);
+      return turns.next;
     },
   };
 }
@@ -68,7 +64,9 @@ function each(counts: readonly number[], visit: (i: number, k: number) => void):
 function turnsOf(weights: readonly number[]): readonly number[] {
   const longest = Math.max(LONGEST, weights.length);
   const scaled = weights.map(weight => Math.round(weight * 1000));
-  const exact = scaled.every((value, i) => value > 0 && Math.abs(value / 1000 - weights[i]!) < 1e-9 * weights[i]!);
+  const exact = scaled.every(
+    (value, i) => value > 0 && Math.abs(value / 1000 - weights[i]!) < 1e-9 * weights[i]!,
+  );
   if (exact) {
     const divisor = scaled.reduce((a, b) => gcd(a, b));
     const turns = scaled.map(value => value / divisor);

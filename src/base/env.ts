@@ -1,3 +1,5 @@
+import { checkFunction } from './errors.ts';
+
 /** What the library borrows from the outside world: time and chance. */
 export interface Env {
   readonly clock: Clock;
@@ -21,17 +23,29 @@ export type Random = () => number;
 declare const performance: { now(): number };
 declare function setTimeout(callback: () => void, ms: number): Timer;
 declare function clearTimeout(timer: Timer): void;
+declare const setImmediate: ((callback: () => void) => void) | undefined;
 /** A number in browsers, which has no `unref` either. */
 type Timer = { unref?(): void };
 
 /** setTimeout fires at once beyond 2^31 - 1 ms; so long a wait is for ever, here. */
 const LONGEST = 0x7fffffff;
 
+/**
+ * After a stall of the process, Node fires timers before it reads sockets: time would run out for answers that have
+ * been there all along. An immediate comes after the sockets.
+ */
 const timer = (ms: number, callback: () => void, background: boolean): (() => void) => {
   if (ms > LONGEST) return () => {};
-  const pending = setTimeout(callback, ms);
+  let off = false;
+  const fire = (): void => {
+    if (!off) callback();
+  };
+  const pending = setTimeout(typeof setImmediate === 'function' ? () => setImmediate(fire) : fire, ms);
   if (background) pending.unref?.();
-  return () => clearTimeout(pending);
+  return () => {
+    off = true;
+    clearTimeout(pending);
+  };
 };
 
 const now = (): number => performance.now();
@@ -45,6 +59,14 @@ export const systemClock: Clock = {
 
 /** The platform's clock and `Math.random`. */
 export const systemEnv: Env = { clock: systemClock, random: Math.random };
+
+/** Checks an environment given as an option. Answers it. */
+export function checkEnv(env: Env): Env {
+  checkFunction('env.clock.now', env?.clock?.now);
+  checkFunction('env.clock.after', env.clock.after);
+  checkFunction('env.random', env.random);
+  return env;
+}
 
 /** The same environment, whose timers do not keep the process alive. */
 export const inBackground = ({ clock, random }: Env): Env => ({ clock: clock.background ?? clock, random });

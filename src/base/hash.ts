@@ -61,7 +61,7 @@ export const avalanche = (h: number): number => {
 };
 
 /** Where keys are written out. Grown for a long key, and let go of again if the key was very long. */
-let scratch = new Uint8Array(1024);
+let scratch = /* @__PURE__ */ new Uint8Array(1024);
 const KEPT = 1 << 16;
 
 function hashBytes(key: string, seed: number): number {

@@ -1,7 +1,37 @@
 import type { Clock } from './env.ts';
 
+/**
+ * Calls back when the signal aborts. Answers how to stop that. The platform sees one listener, however many wait for
+ * the signal: it walks all of them to add one, and Node warns of a leak when there are more than ten.
+ */
+export function onAbort(signal: AbortSignal, callback: () => void): () => void {
+  let crowd = crowds.get(signal);
+  if (crowd === undefined) {
+    const waiting = new Set<() => void>();
+    const tell = () => {
+      signal.removeEventListener('abort', tell);
+      crowds.delete(signal);
+      for (const each of waiting) each();
+    };
+    crowd = { waiting, tell };
+    crowds.set(signal, crowd);
+    signal.addEventListener('abort', tell);
+  }
+  const { waiting, tell } = crowd;
+  waiting.add(callback);
+  return () => {
+    if (!waiting.delete(callback) || waiting.size > 0) return;
+    signal.removeEventListener('abort', tell);
+    crowds.delete(signal);
+  };
+}
+
+/** Who waits for a signal, and what tells them. */
+const crowds = /* @__PURE__ */ new WeakMap<AbortSignal, { waiting: Set<() => void>; tell: () => void }>();
+
 /** Resolves after `ms`, or rejects with the signal's reason if it aborts first. */
 export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
+  if (signal?.aborted) return Promise.reject(signal.reason);
   let cancel = (): void => {};
   const over = new Promise<void>(resolve => {
     cancel = clock.after(ms, resolve);
@@ -16,15 +46,14 @@ export function abortable<T>(promise: PromiseLike<T>, signal: AbortSignal | unde
       promise.then(undefined, () => {}); // nobody else will hear of its failure
       return reject(signal.reason);
     }
-    const abort = () => reject(signal?.reason);
-    signal?.addEventListener('abort', abort);
+    const leave = signal && onAbort(signal, () => reject(signal.reason));
     promise.then(
       value => {
-        signal?.removeEventListener('abort', abort);
+        leave?.();
         resolve(value);
       },
       error => {
-        signal?.removeEventListener('abort', abort);
+        leave?.();
         reject(error);
       },
     );
@@ -69,13 +98,10 @@ export function relay(
   to: AbortController,
   then?: (reason: unknown) => void,
 ): () => void {
-  const abort = () => {
-    signal.removeEventListener('abort', abort);
+  return onAbort(signal, () => {
     to.abort(signal.reason);
     then?.(signal.reason);
-  };
-  signal.addEventListener('abort', abort);
-  return () => signal.removeEventListener('abort', abort);
+  });
 }
 
 /**
@@ -87,14 +113,13 @@ export function relayWhile(holder: object, signal: AbortSignal, to: AbortControl
   if (held === undefined) kept.set(holder, [to]);
   else held.push(to);
   const weak = new WeakRef(to);
-  const abort = () => weak.deref()?.abort(signal.reason);
-  signal.addEventListener('abort', abort);
-  leftovers.register(holder, { signal, abort });
+  leftovers.register(
+    holder,
+    onAbort(signal, () => weak.deref()?.abort(signal.reason)),
+  );
 }
 
 /** Keeps each controller alive as long as its holder: the platform holds signals it follows weakly, too. */
 const kept = /* @__PURE__ */ new WeakMap<object, AbortController[]>();
 
-const leftovers = /* @__PURE__ */ new FinalizationRegistry<{ signal: AbortSignal; abort: () => void }>(
-  ({ signal, abort }) => signal.removeEventListener('abort', abort),
-);
+const leftovers = /* @__PURE__ */ new FinalizationRegistry<() => void>(leave => leave());

@@ -56,4 +56,4 @@ export class Window {
 }
 
 /** A bucket's index; `now` may be negative. */
-const place = (bucket: number): number => ((bucket % BUCKETS) + BUCKETS) % BUCKETS;
+const place = (bucket: number): number => bucket - BUCKETS * Math.floor(bucket / BUCKETS);

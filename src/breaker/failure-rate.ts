@@ -53,7 +53,8 @@ class FailureRate extends BreakerMachine {
     const { threshold, minCalls } = this.#settings;
     this.#calls.add(now, 1, failed ? 1 : 0);
     const { first: calls, second: failures } = this.#calls;
-    return failed && calls >= minCalls && failures >= threshold * calls;
+    // Not `failures >= threshold * calls`: 0.28 * 25 is more than 7.
+    return failed && calls >= minCalls && failures / calls >= threshold;
   }
 
   protected override reset(): void {

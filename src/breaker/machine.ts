@@ -42,8 +42,11 @@ export abstract class BreakerMachine implements Breaker {
   #since = 0;
   /** How long it stays open this time, or stayed the last time; whole ms, which take less room. */
   #openFor = 0;
+  #doublings = 0;
   #probes = 0;
   #successes = 0;
+  /** Whether a call has begun in this epoch although it was not allowed. */
+  #panicked = false;
 
   constructor(settings: OpenSettings, { random }: Env) {
     this.#settings = settings;
@@ -68,7 +71,11 @@ export abstract class BreakerMachine implements Breaker {
   }
 
   begin(now: number): void {
-    if (this.state === 'closed' || !this.allows(now)) return; // not allowed: a call in panic, which proves nothing
+    if (this.state === 'closed') return;
+    if (!this.allows(now)) {
+      this.#panicked = true;
+      return;
+    }
     if (this.state === 'open' || this.#probes === this.#settings.probes) this.#enter('half-open', now);
     this.#since = now;
     this.#probes++;
@@ -77,7 +84,8 @@ export abstract class BreakerMachine implements Breaker {
   end(outcome: Outcome, elapsed: number, epoch: number, now: number): void {
     if (epoch !== this.epoch || this.state === 'open') return;
     if (outcome === 'ignored') {
-      if (this.state === 'half-open') this.#probes--; // it proved nothing: another may go
+      // It proved nothing: another may go. Unless calls in panic are about, for then it may have been no probe.
+      if (this.state === 'half-open' && !this.#panicked) this.#probes--;
       return;
     }
     const failed = this.failed(outcome, elapsed);
@@ -94,9 +102,10 @@ export abstract class BreakerMachine implements Breaker {
     const { openFor, maxOpenFor, jitter } = this.#settings;
     // Again after a probe, or so soon after closing that it was no recovery: for longer than the last time.
     const again = this.state === 'half-open' || (this.#openFor > 0 && now - this.#since < this.#openFor);
-    const base = again ? this.#openFor * 2 : openFor;
+    this.#doublings = again ? this.#doublings + 1 : 0;
     this.#enter('open', now);
-    this.#openFor = Math.ceil(Math.min(maxOpenFor, jittered(this.#random, Math.min(maxOpenFor, base), jitter)));
+    const drawn = jittered(this.#random, Math.min(maxOpenFor, openFor * 2 ** this.#doublings), jitter);
+    this.#openFor = Math.max(1, Math.ceil(Math.min(maxOpenFor, drawn)));
   }
 
   #enter(state: BreakerState, now: number): void {
@@ -104,6 +113,7 @@ export abstract class BreakerMachine implements Breaker {
     this.epoch++;
     this.#since = now;
     this.#probes = this.#successes = 0;
+    this.#panicked = false;
     if (state === 'closed') this.reset();
   }
 }

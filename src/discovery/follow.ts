@@ -60,7 +60,11 @@ export async function follow(
   /** The latest empty set, and what calls off believing it. */
   let doubted: readonly Endpoint[] = [];
   let trust: (() => void) | undefined;
-  signal.addEventListener('abort', () => trust?.(), { once: true });
+  const callOff = (): void => {
+    trust?.();
+    trust = undefined;
+  };
+  signal.addEventListener('abort', callOff, { once: true });
 
   const take = (set: readonly Endpoint[]): void => {
     if (last !== undefined && sameSet(last, set)) return;
@@ -76,8 +80,7 @@ export async function follow(
         tried(() => take(doubted));
       });
     } else {
-      trust?.();
-      trust = undefined;
+      callOff();
       take(set);
     }
   };
@@ -96,11 +99,12 @@ export async function follow(
       sets = source(env, signal, report)[Symbol.asyncIterator]();
       for (;;) {
         const { done, value } = await abortable(sets.next(), signal);
-        if (done) return;
+        if (done || signal.aborted) return;
         tried(() => consider(value));
         failures = 0;
       }
     } catch (error) {
+      callOff(); // a registry that goes down right after saying "nobody" has not gone on saying so
       report(error);
     } finally {
       leave(sets);

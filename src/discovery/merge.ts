@@ -1,3 +1,4 @@
+import { bad, checkFunction } from '../base/errors.ts';
 import type { Endpoint } from '../model/endpoint.ts';
 import type { Discovery } from './discovery.ts';
 import { checkFollow, type FollowOptions, follow } from './follow.ts';
@@ -8,9 +9,11 @@ import { Latest } from './latest.ts';
  * counts. Each source is followed by itself, so while one fails, its last good set stands and the others move on.
  * Speaks as soon as one of them has spoken.
  *
- * @throws RangeError for an option out of range
+ * @throws TypeError for a source that is none; RangeError for an option out of range
  */
 export function merge(sources: readonly Discovery[], options?: FollowOptions): Discovery {
+  if (!Array.isArray(sources)) throw bad('merge sources', sources, 'an array');
+  sources.forEach((source, i) => checkFunction(`merge source ${i}`, source));
   const checked = checkFollow(options);
   return async function* (env, signal, report) {
     const sets: (readonly Endpoint[] | undefined)[] = sources.map(() => undefined);

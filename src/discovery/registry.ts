@@ -1,4 +1,4 @@
-import { type Env, inBackground, systemEnv } from '../base/env.ts';
+import { checkEnv, type Env, inBackground, systemEnv } from '../base/env.ts';
 import { bad, checkNumber, FairleadError } from '../base/errors.ts';
 import type { Endpoint } from '../model/endpoint.ts';
 import type { Discovery } from './discovery.ts';
@@ -43,7 +43,7 @@ interface Entry {
 /** @throws RangeError if `ttl` is not a number of at least 1 */
 export function createRegistry({ ttl = Infinity, env = systemEnv }: RegistryOptions = {}): Registry {
   checkNumber('registry ttl', ttl, 1);
-  const { clock } = inBackground(env);
+  const { clock } = inBackground(checkEnv(env));
   const services = new Map<string, Map<string, Entry>>();
   const readers = new Map<string, Set<Latest<readonly Endpoint[]>>>();
   let closed = false;

@@ -1,4 +1,4 @@
-import type { AttemptRecord, FairleadError } from '../base/errors.ts';
+import type { AttemptRecord } from '../base/errors.ts';
 import { bad } from '../base/errors.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { Member } from './member.ts';
@@ -50,32 +50,27 @@ export class Call {
   acceptance: Acceptance = Acceptance.untried;
   /** The call this one is a part of: a policy that bounds a run gives it a part with a signal of its own. */
   readonly whole: Call | undefined;
-  /** For a part: the error its time ran out with, and how long it had, in ms. */
-  late: FairleadError | undefined;
-  readonly allowed: number;
+  /** For a part whose signal a policy may abort. */
+  readonly verdict: Verdict | undefined;
   #attempts: AttemptRecord[] | undefined;
 
   /**
-   * @throws TypeError if `key` is not a string or `signal` is not an AbortSignal.
+   * @throws TypeError if `key` is not a string, `signal` not an AbortSignal or `repeatable` not a `Repeatable`
    */
-  constructor(options: CallOptions = NOTHING, whole?: Call, allowed: number = Number.POSITIVE_INFINITY) {
+  constructor(options: CallOptions = NOTHING, whole?: Call, verdict?: Verdict) {
     const { key, signal, repeatable = true } = options;
     if (key !== undefined && typeof key !== 'string') throw bad('key', key, 'a string');
     if (signal !== undefined && typeof signal?.addEventListener !== 'function') {
       throw bad('signal', signal, 'an AbortSignal');
     }
+    if (typeof repeatable !== 'boolean' && repeatable !== 'unsent') {
+      throw bad('repeatable', repeatable, `true, false or 'unsent'`);
+    }
     this.key = key;
     this.signal = signal;
     this.repeatable = repeatable;
     this.whole = whole;
-    this.allowed = allowed;
-  }
-
-  /** A part of this call with its own signal and so many ms. What it tries and learns is the whole's, too. */
-  part(signal: AbortSignal, allowed: number): Call {
-    const part = new Call({ key: this.key, signal, repeatable: this.repeatable }, this, allowed);
-    part.tried = this.tried;
-    return part;
+    this.verdict = verdict;
   }
 
   /** Whether a picker may answer this member. */
@@ -83,6 +78,15 @@ export class Call {
     const { acceptance } = this;
     if (acceptance < Acceptance.untriedInPanic && !member.breaker.allows(now)) return false;
     return (acceptance & 1) === 1 || this.tried === NONE || !this.tried.includes(member);
+  }
+
+  /** Counts the latest attempt's member among those tried, for the whole call. */
+  avoid(): void {
+    const { member } = this;
+    if (member === undefined) return;
+    for (let call: Call | undefined = this; call !== undefined; call = call.whole) {
+      call.tried = [...call.tried, member];
+    }
   }
 
   /** The attempts of the whole call that did not succeed, in order. Grows as the call goes on. */
@@ -113,6 +117,19 @@ export class Call {
 
 const NONE: readonly Member[] = [];
 const NOTHING: CallOptions = {};
+
+/**
+ * What an aborted attempt says of its member, given how long it ran, in ms, and the signal's reason. Nothing if the
+ * abort was not the policy's own doing.
+ */
+export type Verdict = (elapsed: number, reason: unknown) => Outcome | undefined;
+
+/** A part of a call, with a signal of its own. What it tries and learns is the whole's, too. */
+export function partOf(whole: Call, signal: AbortSignal, verdict: Verdict): Call {
+  const part = new Call({ key: whole.key, signal, repeatable: whole.repeatable }, whole, verdict);
+  part.tried = whole.tried;
+  return part;
+}
 
 /** What the user wants done at whichever endpoint is picked; run again for each retry. */
 export type Task<T> = (endpoint: Endpoint, signal: AbortSignal | undefined) => PromiseLike<T>;

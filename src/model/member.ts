@@ -1,4 +1,5 @@
 import type { Clock } from '../base/env.ts';
+import { bad } from '../base/errors.ts';
 import type { Breaker, BreakerState } from './breaker.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { Flight, Load } from './load.ts';
@@ -86,9 +87,15 @@ export class Attempt implements Flight {
     return this.member.endpoint;
   }
 
-  /** Reports how it went, and what it threw if it did. Only the first report counts. */
+  /**
+   * Reports how it went, and what it threw if it did. Only the first report counts.
+   *
+   * @throws TypeError for what is no outcome
+   */
   end(outcome: Outcome, error?: unknown): void {
     if (this.outcome !== undefined) return;
+    if (outcome !== 'success' && outcome !== 'failure' && outcome !== 'ignored')
+      throw bad('outcome', outcome, `'success', 'failure' or 'ignored'`);
     const { member } = this;
     const { clock, observer } = this.#site;
     const now = clock.now();

@@ -48,7 +48,8 @@ const EVENTS: readonly (keyof ClientEvents)[] = [
 /** A client that emits what happens. Listeners are called synchronously; what they throw goes to `fault`. */
 export class EmittingClient extends EventEmitter<ClientEvents> implements Client {
   readonly #client: Client;
-  readonly #observer: Observer;
+  /** What the pool tells. An event comes in when somebody first listens to it: until then it costs nothing. */
+  readonly #observer: Record<string, Tell> = {};
 
   /** @throws RangeError or TypeError that names the bad option */
   constructor(options: EmittingClientOptions) {
@@ -58,9 +59,18 @@ export class EmittingClient extends EventEmitter<ClientEvents> implements Client
     const bounded = [
       bound('timeout', options.timeout),
       ...policies,
+      this.#whenReady,
       bound('attemptTimeout', options.attemptTimeout),
     ];
-    this.#observer = this.#observe(options.observer);
+    for (const event of EVENTS)
+      if (options.observer?.[event] !== undefined) this.#hear(event, options.observer);
+    for (const name of ['on', 'addListener', 'once'] as const) {
+      const listen = this[name] as (...args: unknown[]) => this;
+      this[name] = (...args: [event: keyof ClientEvents, ...unknown[]]) => {
+        this.#hear(args[0], options.observer);
+        return listen.apply(this, args);
+      };
+    }
     this.#client = createCoreClient({
       ...options,
       balancer,
@@ -95,22 +105,23 @@ export class EmittingClient extends EventEmitter<ClientEvents> implements Client
     return this.#client.close();
   }
 
-  /** The listeners, and the user's observer before them. */
-  #observe(observer: Observer | undefined): Observer {
-    const both: Record<string, (...args: unknown[]) => void> = {};
-    for (const event of EVENTS) {
-      both[event] = (first, second) => {
-        try {
-          (observer?.[event] as ((...args: unknown[]) => void) | undefined)?.call(observer, first, second);
-        } finally {
-          if (this.listenerCount(event) > 0)
-            (this.emit as (...args: unknown[]) => boolean)(event, first, second);
-        }
-      };
-    }
-    return both;
+  /** Lest the wait for the first set count as an attempt's. */
+  readonly #whenReady: Policy = next => (task, call) =>
+    this.pool.size > 0 ? next(task, call) : this.pool.ready(call.signal).then(() => next(task, call));
+
+  /** From now on an event reaches the listeners, and the user's observer before them. */
+  #hear(event: keyof ClientEvents, observer: Observer | undefined): void {
+    this.#observer[event] ??= (first, second) => {
+      try {
+        (observer?.[event] as Tell | undefined)?.call(observer, first, second);
+      } finally {
+        (this.emit as (...args: unknown[]) => boolean)(event, first, second);
+      }
+    };
   }
 }
+
+type Tell = (first: unknown, second: unknown) => void;
 
 /**
  * A client of one service, which emits what happens. Everything but `discovery` has a default.

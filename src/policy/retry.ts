@@ -1,6 +1,6 @@
-import { bad, checkFunction, checkNumber } from '../base/errors.ts';
+import { type AttemptRecord, checkFunction, checkNumber } from '../base/errors.ts';
 import { sleep } from '../base/signal.ts';
-import type { Call } from '../model/call.ts';
+import type { Call, Task } from '../model/call.ts';
 import { blame, type GiveUpReason, guarded, tell } from '../model/observer.ts';
 import type { Policy } from './policy.ts';
 import { type RetryBudget, retryBudget } from './retry-budget.ts';
@@ -28,8 +28,9 @@ export interface RetryOptions {
 export function retry({ attempts = 3, backoff = upTo1000, budget }: RetryOptions = {}): Policy {
   checkNumber('retry attempts', attempts, 1, Number.POSITIVE_INFINITY);
   checkFunction('retry backoff', backoff);
-  if (budget && !(typeof budget.deposit === 'function' && typeof budget.withdraw === 'function')) {
-    throw bad('retry budget', budget, 'a RetryBudget or false');
+  if (budget !== undefined && budget !== false) {
+    checkFunction('retry budget.deposit', budget?.deposit);
+    checkFunction('retry budget.withdraw', budget.withdraw);
   }
   return (next, context) => {
     const { clock, random, classifier, observer } = context;
@@ -41,6 +42,13 @@ export function retry({ attempts = 3, backoff = upTo1000, budget }: RetryOptions
       } catch (thrown) {
         blame(observer, 'policy', thrown);
       }
+    };
+    /** The failure of run n, if it failed. */
+    const ended = (call: Call, n: number): AttemptRecord | undefined => {
+      const failed = call.outcome === 'failure' ? call.record : undefined;
+      // A call may take longer to fail than the budget looks back: it pays for its retry when that is due.
+      if (n === 1) deposit(failed === undefined ? (call.pickedAt ?? clock.now()) : clock.now());
+      return failed;
     };
     const hindrance = (call: Call, n: number, threw: boolean, error: unknown): GiveUpReason | undefined => {
       if (call.signal?.aborted) return 'aborted';
@@ -54,38 +62,53 @@ export function retry({ attempts = 3, backoff = upTo1000, budget }: RetryOptions
       return undefined;
     };
 
-    return async (task, call) => {
-      for (let n = 1; ; n++) {
-        let value: Awaited<ReturnType<typeof task>> | undefined;
-        let error: unknown;
-        let threw = false;
-        call.outcome = undefined; // if it does not get as far as a member, the last outcome is not this try's
-        try {
-          value = await next(task, call);
-        } catch (thrown) {
-          error = thrown;
-          threw = true;
-        }
-        if (n === 1) deposit(call.pickedAt ?? clock.now());
-        const failed = call.outcome === 'failure' ? call.record : undefined;
-        if (failed !== undefined) {
-          const reason = hindrance(call, n, threw, error);
-          if (reason === undefined) {
-            if (!threw) guarded(observer, 'classifier', () => classifier.discard?.(value));
-            if (call.member !== undefined) call.tried = [...call.tried, call.member];
-            const untried = guarded(observer, 'breaker', () => context.hasUntried(call, clock.now()));
-            const longest = untried ? 0 : (guarded(observer, 'policy', () => backoff(n)) ?? 0);
-            const delay = longest > 0 ? random() * longest : 0;
-            tell(observer, 'retry', { call, attempt: n + 1, delay, failed });
-            if (delay > 0) await sleep(clock, delay, call.signal);
-            continue;
-          }
-          tell(observer, 'giveUp', { call, reason, failed });
-        }
-        if (threw) throw error;
-        return value as Awaited<ReturnType<typeof task>>;
+    /** What comes after run n of a call, which failed: another, or the end. */
+    const settle = async <T>(
+      task: Task<T>,
+      call: Call,
+      n: number,
+      failed: AttemptRecord,
+      threw: boolean,
+      result: unknown,
+    ): Promise<T> => {
+      const reason = hindrance(call, n, threw, result);
+      if (reason !== undefined) {
+        tell(observer, 'giveUp', { call, reason, failed });
+        if (threw) throw result;
+        return result as T;
       }
+      if (!threw) guarded(observer, 'classifier', () => classifier.discard?.(result));
+      call.avoid();
+      const untried = guarded(observer, 'breaker', () => context.hasUntried(call, clock.now()));
+      const longest = untried ? 0 : (guarded(observer, 'policy', () => backoff(n)) ?? 0);
+      const delay = longest > 0 ? random() * longest : 0;
+      tell(observer, 'retry', { call, attempt: n + 1, delay, failed });
+      if (delay > 0) await sleep(clock, delay, call.signal);
+      return run(task, call, n + 1);
     };
+
+    // No async function: where the first run succeeds, that would be a third of all that a call allocates.
+    const run = <T>(task: Task<T>, call: Call, n: number): Promise<T> => {
+      call.outcome = undefined; // if it does not get as far as a member, the last outcome is not this try's
+      let running: Promise<T>;
+      try {
+        running = Promise.resolve(next(task, call));
+      } catch (error) {
+        running = Promise.reject(error); // a policy inside that throws instead of rejecting
+      }
+      return running.then(
+        value => {
+          const failed = ended(call, n);
+          return failed === undefined ? value : settle(task, call, n, failed, false, value);
+        },
+        error => {
+          const failed = ended(call, n);
+          if (failed === undefined) throw error;
+          return settle(task, call, n, failed, true, error);
+        },
+      );
+    };
+    return (task, call) => run(task, call, 1);
   };
 }
 

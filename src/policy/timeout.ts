@@ -1,6 +1,7 @@
 import { checkNumber, FairleadError } from '../base/errors.ts';
 import { relay, relayWhile } from '../base/signal.ts';
-import type { Run } from '../model/call.ts';
+import { partOf, type Run } from '../model/call.ts';
+import { guarded } from '../model/observer.ts';
 import type { Policy } from './policy.ts';
 
 /**
@@ -13,33 +14,45 @@ import type { Policy } from './policy.ts';
 export function timeout(ms: number): Policy {
   checkNumber('timeout', ms, Number.MIN_VALUE);
   if (ms === Number.POSITIVE_INFINITY) return next => next;
-  return (next, { clock, classifier }): Run =>
+  return (next, { clock, classifier, observer }): Run =>
     (task, call) =>
       new Promise((resolve, reject) => {
         const outer = call.signal;
         if (outer?.aborted) return reject(outer.reason);
         const controller = new AbortController();
-        const part = call.part(controller.signal, ms);
+        let late: FairleadError | undefined;
+        const part = partOf(call, controller.signal, (elapsed, reason) => {
+          if (late === undefined || reason !== late) return undefined;
+          return elapsed * 2 >= ms ? 'failure' : 'ignored';
+        });
         const leave = outer && relay(outer, controller, reject);
         const cancel = clock.after(ms, () => {
           leave?.();
-          part.late = new FairleadError('TIMEOUT', `no answer within ${ms} ms`, { attempts: call.attempts });
-          controller.abort(part.late);
-          reject(part.late);
+          late = new FairleadError('TIMEOUT', `no answer within ${ms} ms`, { attempts: call.attempts });
+          controller.abort(late);
+          reject(late);
         });
-        next(task, part).then(
-          value => {
+        const fail = (error: unknown): void => {
+          cancel();
+          leave?.();
+          reject(error);
+        };
+        try {
+          next(task, part).then(value => {
             cancel();
             leave?.();
-            const arriving = outer && classifier.arriving?.(value);
-            if (arriving) relayWhile(arriving, outer, controller);
+            // It may come while the news of an abort is on its way here; then nobody will have it.
+            if (controller.signal.aborted) guarded(observer, 'classifier', () => classifier.discard?.(value));
+            else if (outer && classifier.arriving) {
+              guarded(observer, 'classifier', () => {
+                const arriving = classifier.arriving?.(value);
+                if (arriving) relayWhile(arriving, outer, controller);
+              });
+            }
             resolve(value);
-          },
-          error => {
-            cancel();
-            leave?.();
-            reject(error);
-          },
-        );
+          }, fail);
+        } catch (error) {
+          fail(error); // a policy inside that throws instead of rejecting
+        }
       });
 }

@@ -3,36 +3,113 @@ import type { Clock } from '../base/env.ts';
 /** The most that is held in memory so that a request can be repeated. */
 const MOST = 1 << 20;
 
+type Reader = ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>;
+
+/** Whether a body can be read but once. */
+export const isStream = (body: unknown): boolean =>
+  typeof body === 'object' && body !== null && ('getReader' in body || Symbol.asyncIterator in body);
+
+/** A body that is sent as it comes, and therefore once. */
+export class Upload {
+  /** The bytes, read no sooner than they are asked for. */
+  readonly stream: ReadableStream<Uint8Array<ArrayBuffer>>;
+  /** Whether its source broke off: no member is to blame for that. */
+  broken = false;
+  readonly #reader: Reader;
+
+  /** Of what a reader has read already, is reading, and will read. */
+  constructor(reader: Reader, chunks: Uint8Array<ArrayBuffer>[] = [], next?: ReturnType<Reader['read']>) {
+    next?.catch(() => {}); // whoever reads the stream will hear of it
+    let pending = next;
+    this.#reader = reader;
+    this.stream = new ReadableStream<Uint8Array<ArrayBuffer>>(
+      {
+        pull: async controller => {
+          let chunk = chunks.shift();
+          try {
+            if (chunk === undefined) {
+              const { done, value } = await (pending ?? reader.read());
+              pending = undefined;
+              if (done) return controller.close();
+              chunk = value;
+            }
+          } catch (error) {
+            this.broken = true;
+            throw error;
+          }
+          if (!isBytes(chunk)) this.broken = true; // `fetch` will not have it
+          controller.enqueue(chunk);
+        },
+        cancel: reason => reader.cancel(reason),
+      },
+      { highWaterMark: 0 },
+    );
+  }
+
+  /** For when nobody will read it. */
+  cancel(reason: unknown): void {
+    this.#reader.cancel(reason).catch(() => {});
+  }
+}
+
 /**
- * Reads a request's body if it is there to be read: of up to 1 MiB, and at once, as that of a `Request` made from
- * a string or bytes is. Else answers a stream of the same bytes, which keeps a live upload live.
+ * A body as it can be sent, again and again unless it is a stream: with what its owner may change meanwhile copied,
+ * for `fetch` promises to have read it when it returns.
+ *
+ * @throws TypeError for a stream that is being read, or has been
  */
-export async function readAtOnce(
-  body: ReadableStream<Uint8Array>,
-  clock: Clock,
-): Promise<Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>> {
-  const reader = body.getReader();
-  const chunks: Uint8Array[] = [];
+export function sendable(body: RequestInit['body']): RequestInit['body'] | Upload {
+  if (body instanceof ArrayBuffer) return body.slice(0);
+  if (ArrayBuffer.isView(body)) {
+    return new Uint8Array(body.buffer as ArrayBuffer, body.byteOffset, body.byteLength).slice();
+  }
+  if (body instanceof URLSearchParams) return new URLSearchParams(body);
+  if (body instanceof FormData) {
+    const copy = new FormData();
+    for (const [name, value] of body) copy.append(name, value as string);
+    return copy;
+  }
+  if (typeof body !== 'object' || body === null || !('getReader' in body)) return body;
+  // By way of a Response, which refuses a stream that has been read, as nothing else does that leaves it whole.
+  return new Upload(new Response(body).body!.getReader() as Reader);
+}
+
+/**
+ * The body of a `Request`: its bytes if they are there to be read at once, as those of a string, a form or a blob are,
+ * and come to 1 MiB or in one piece. Else an upload, which keeps live what is live.
+ *
+ * @throws TypeError if it is being read, or has been
+ */
+export async function bodyOf(request: Request, clock: Clock): Promise<Uint8Array<ArrayBuffer> | Upload> {
+  if (request.bodyUsed) throw new TypeError('the body of the Request has been read already');
+  const reader = request.body!.getReader() as Reader;
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
   let size = 0;
   let waited = false;
+  let cancel = (): void => {};
   const moment = new Promise<void>(resolve => {
-    clock.after(0, () => {
+    cancel = clock.after(0, () => {
       waited = true;
       resolve();
     });
   });
-  for (;;) {
-    const next = reader.read();
-    await Promise.race([next, moment]);
-    if (waited || size > MOST) return resumed(chunks, next, reader);
-    const { done, value } = await next;
-    if (done) return joined(chunks, size);
-    chunks.push(value);
-    size += value.length;
+  try {
+    for (;;) {
+      const next = reader.read();
+      await Promise.race([next, moment]);
+      if (waited) return new Upload(reader, chunks, next);
+      const { done, value } = await next;
+      if (done) return joined(chunks, size);
+      chunks.push(value);
+      if (!isBytes(value) || (size > 0 && size + value.length > MOST)) return new Upload(reader, chunks);
+      size += value.length;
+    }
+  } finally {
+    cancel();
   }
 }
 
-function joined(chunks: readonly Uint8Array[], size: number): Uint8Array<ArrayBuffer> {
+function joined(chunks: readonly Uint8Array<ArrayBuffer>[], size: number): Uint8Array<ArrayBuffer> {
   const all = new Uint8Array(size);
   let at = 0;
   for (const chunk of chunks) {
@@ -42,23 +119,4 @@ function joined(chunks: readonly Uint8Array[], size: number): Uint8Array<ArrayBu
   return all;
 }
 
-/** What was read, what is being read, and the rest. */
-function resumed(
-  chunks: Uint8Array[],
-  next: ReturnType<ReadableStreamDefaultReader<Uint8Array>['read']>,
-  reader: ReadableStreamDefaultReader<Uint8Array>,
-): ReadableStream<Uint8Array> {
-  next.catch(() => {}); // whoever reads the stream will hear of it
-  let pending: typeof next | undefined = next;
-  return new ReadableStream({
-    async pull(controller) {
-      const first = chunks.shift();
-      if (first !== undefined) return controller.enqueue(first);
-      const { done, value } = await (pending ?? reader.read());
-      pending = undefined;
-      if (done) controller.close();
-      else controller.enqueue(value);
-    },
-    cancel: reason => reader.cancel(reason),
-  });
-}
+const isBytes = (value: unknown): boolean => Object.prototype.toString.call(value) === '[object Uint8Array]';

@@ -1,16 +1,18 @@
 import { type Env, systemEnv } from '../base/env.ts';
 import { bad, checkFunction } from '../base/errors.ts';
 import type { Client } from '../client.ts';
-import type { CallOptions, Repeatable } from '../model/call.ts';
-import type { Endpoint } from '../model/endpoint.ts';
+import type { CallOptions } from '../model/call.ts';
 import type { Fault } from '../model/observer.ts';
-import { readAtOnce } from './body.ts';
-import { blame, isStream } from './http.ts';
+import { bodyOf, isStream, sendable, Upload } from './body.ts';
+import { markMistake } from './mistake.ts';
+import { type RequestView, readArguments } from './request.ts';
+import { readTarget, urlAt } from './url.ts';
 
 export { type Classify, classifierOf, httpClassifier } from './http.ts';
+export type { RequestView } from './request.ts';
 
-/** The standard signature. */
-export type FetchLike = (input: string | URL | Request, init?: RequestInit) => Promise<Response>;
+/** What sends a request: any `fetch`. */
+export type FetchLike = (url: string, init: RequestInit) => Promise<Response>;
 
 /** What a call may say beyond the standard. */
 export interface BalancedInit extends RequestInit {
@@ -20,155 +22,116 @@ export interface BalancedInit extends RequestInit {
   readonly repeatable?: boolean | undefined;
 }
 
-/** What `key` and `repeatable` may look at. */
-export interface RequestView {
-  /** As the caller gave it. */
-  readonly url: string;
-  /** In capitals. */
-  readonly method: string;
-  /** A header's value, whatever the case of its name. */
-  header(name: string): string | undefined;
-}
-
 export interface TransportOptions {
   /** What sends a request. Default: the platform's `fetch`, as it is when called. */
-  readonly fetch?: FetchLike;
+  readonly fetch?: FetchLike | undefined;
   /** The hash key of a call: a header's name, or a function. Default: none. */
-  readonly key?: string | ((request: RequestView) => string | undefined);
+  readonly key?: string | ((request: RequestView) => string | undefined) | undefined;
   /**
    * Whether a request may be carried out twice. Default: if its method is idempotent (GET, HEAD, OPTIONS, TRACE, PUT,
    * DELETE, QUERY) or it has an `idempotency-key` header. Whatever this says, a request is repeated if the connection
    * was refused, and is not if its body is a stream.
    */
-  readonly repeatable?: boolean | ((request: RequestView) => boolean);
+  readonly repeatable?: boolean | ((request: RequestView) => boolean) | undefined;
   /** The scheme of calls that give only a path. Default: `http`. */
-  readonly protocol?: 'http' | 'https';
+  readonly protocol?: 'http' | 'https' | undefined;
 }
 
-const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE', 'QUERY']);
+const isIdempotent = ({ method, header }: RequestView): boolean =>
+  IDEMPOTENT.has(method) || header('idempotency-key') !== undefined;
+
+const IDEMPOTENT: ReadonlySet<string> = /* @__PURE__ */ new Set([
+  'GET',
+  'HEAD',
+  'OPTIONS',
+  'TRACE',
+  'PUT',
+  'DELETE',
+  'QUERY',
+]);
 
 /**
- * A `fetch` over a client: keeps everything of a request but the authority of its URL, which is the picked endpoint's.
+ * A `fetch` over the `run` of a client: keeps everything of a request but the authority of its URL, which is that of
+ * the picked endpoint.
  *
  * @throws TypeError that names the bad option
  */
 export function balancedFetch(
-  client: Client,
+  run: Client['run'],
   options: TransportOptions & { readonly env?: Env },
   report: (fault: Fault) => void,
 ): (input: string | URL | Request, init?: BalancedInit) => Promise<Response> {
   const { key, repeatable, protocol = 'http', env = systemEnv } = options;
-  const send: FetchLike = options.fetch ?? ((input, init) => globalThis.fetch(input, init));
+  const { fetch: send = (url, init) => globalThis.fetch(url, init) } = options;
   checkFunction('fetch', send);
-  if (key !== undefined && typeof key !== 'string') checkFunction('key', key);
+  if (key === '' || (key !== undefined && typeof key !== 'string')) checkFunction('key', key);
   if (repeatable !== undefined && typeof repeatable !== 'boolean') checkFunction('repeatable', repeatable);
   if (protocol !== 'http' && protocol !== 'https') throw bad('protocol', protocol, `'http' or 'https'`);
 
-  /** Asks a function of the user's, which must not break the call. */
-  const ask = <T>(source: Fault['source'], question: () => T): T | undefined => {
+  /** A function of the user's, whose errors and nonsense are reported and are no answer. */
+  const asking =
+    <T>(
+      source: 'key' | 'repeatable',
+      type: 'string' | 'boolean',
+      ask: (request: RequestView) => T | undefined,
+    ) =>
+    (request: RequestView): T | undefined => {
+      try {
+        const answer = ask(request);
+        if (answer === undefined || typeof answer === type) return answer;
+        throw bad(`the answer of ${source}`, answer, `a ${type}`);
+      } catch (error) {
+        report({ source, error });
+        return undefined;
+      }
+    };
+  const keyOf =
+    typeof key === 'function'
+      ? asking('key', 'string', key)
+      : (request: RequestView) => (key === undefined ? undefined : request.header(key));
+  const mayRepeat =
+    typeof repeatable === 'function'
+      ? asking('repeatable', 'boolean', repeatable)
+      : (request: RequestView) => repeatable ?? isIdempotent(request);
+
+  return async (input, given) => {
+    const { view, init, bodyOf: request, signalOf } = readArguments(input, given);
+    const target = readTarget(view.url, protocol);
+    if (typeof (given?.repeatable ?? false) !== 'boolean')
+      throw bad('repeatable', given?.repeatable, 'a boolean');
+    const body = request === undefined ? sendable(init.body) : await bodyOf(request, env.clock);
+    let upload: Upload | undefined;
+    if (body instanceof Upload) {
+      upload = body;
+      init.body = body.stream;
+    } else if (body) init.body = body;
+    const once = isStream(init.body);
+    if (once) init.duplex ??= 'half';
+    const call: CallOptions = {
+      key: given?.key ?? keyOf(view),
+      signal: init.signal ?? undefined,
+      repeatable: !once && ((given?.repeatable ?? mayRepeat(view)) || 'unsent'),
+    };
+    let sent = false;
     try {
-      return question();
+      const response = await run(async (endpoint, signal) => {
+        sent = true;
+        const attempt = { ...init, signal: signal ?? null };
+        try {
+          return await send(urlAt(endpoint, target), attempt);
+        } catch (error) {
+          markMistake(error, attempt, upload);
+          throw error;
+        }
+      }, call);
+      if (signalOf && response.body) owners.set(response.body, signalOf);
+      return response;
     } catch (error) {
-      report({ source, error });
-      return undefined;
+      if (!sent) upload?.cancel(error);
+      throw error;
     }
   };
-  const keyOf = (request: RequestView, init: BalancedInit | undefined): string | undefined => {
-    if (init?.key !== undefined) return init.key;
-    if (key === undefined) return undefined;
-    if (typeof key === 'string') return request.header(key);
-    const found = ask('key', () => key(request));
-    if (found === undefined || typeof found === 'string') return found;
-    report({ source: 'key', error: bad('the key', found, 'a string or undefined') });
-    return undefined;
-  };
-  const mayRepeat = (request: RequestView, init: BalancedInit | undefined): Repeatable => {
-    if (init?.repeatable !== undefined) return init.repeatable || 'unsent';
-    if (typeof repeatable === 'boolean') return repeatable || 'unsent';
-    const said = repeatable && ask('repeatable', () => repeatable(request));
-    const usual = IDEMPOTENT.has(request.method) || request.header('idempotency-key') !== undefined;
-    return (repeatable ? said === true : usual) || 'unsent';
-  };
-
-  return async (input, init) => {
-    const request = typeof input === 'object' && 'method' in input ? input : undefined;
-    const url = typeof input === 'string' ? input : input instanceof URL ? input.href : (request?.url ?? String(input));
-    const { scheme, rest } = split(url, protocol);
-    const headers = init?.headers ?? request?.headers;
-    const view: RequestView = {
-      url,
-      method: (init?.method ?? request?.method ?? 'GET').toUpperCase(),
-      header: name => headerOf(headers, name),
-    };
-    const given: RequestInit = request === undefined ? { ...init } : { ...initOf(request), ...init };
-    const { signal } = given;
-    if (request?.body && init?.body === undefined) given.body = await readAtOnce(request.body, env.clock);
-    else if (given.body) given.body = owned(given.body);
-    const stream = isStream(given.body);
-    if (stream) (given as { duplex?: string }).duplex ??= 'half';
-    const call: CallOptions = {
-      key: keyOf(view, init),
-      signal: signal ?? undefined,
-      repeatable: stream ? false : mayRepeat(view, init),
-    };
-    return client.run((endpoint, attemptSignal) => {
-      const target = `${scheme}://${authority(endpoint)}${rest}`;
-      const attempt = { ...given, signal: attemptSignal ?? null };
-      return send(target, attempt).then(undefined, error => {
-        blame(error, target, attempt);
-        throw error;
-      });
-    }, call);
-  };
 }
 
-/** What stays of a URL without its authority. */
-function split(url: string, protocol: string): { readonly scheme: string; readonly rest: string } {
-  if (url.startsWith('/') && !url.startsWith('//')) return { scheme: protocol, rest: url };
-  const match = /^(https?):\/\/([^/?#\\]*)/i.exec(url);
-  if (match === null) throw bad('the URL', url, 'an http or https URL, or a path that begins with /');
-  if (match[2]!.includes('@')) throw bad('the URL', url, 'without a user name and password');
-  return { scheme: match[1]!.toLowerCase(), rest: url.slice(match[0].length) };
-}
-
-const authority = ({ host, port }: Endpoint): string =>
-  host.includes(':') && !host.startsWith('[') ? `[${host}]:${port}` : `${host}:${port}`;
-
-function headerOf(headers: RequestInit['headers'], name: string): string | undefined {
-  if (headers === undefined) return undefined;
-  if ('get' in headers && typeof headers.get === 'function') return headers.get(name) ?? undefined;
-  const wanted = name.toLowerCase();
-  const entries = Array.isArray(headers) ? headers : Object.entries(headers);
-  for (const [key, value] of entries) if (String(key).toLowerCase() === wanted) return String(value);
-  return undefined;
-}
-
-/** A request as the second argument of `fetch`: building a `Request` per attempt would cost more than all the rest. */
-function initOf(request: Request): RequestInit {
-  const init: Record<string, unknown> = { signal: request.signal };
-  for (const name of CARRIED) if (request[name] !== undefined) init[name] = request[name];
-  if (init['mode'] === 'navigate') delete init['mode'];
-  return init;
-}
-
-const CARRIED = [
-  'method',
-  'headers',
-  'redirect',
-  'credentials',
-  'cache',
-  'mode',
-  'referrer',
-  'referrerPolicy',
-  'integrity',
-  'keepalive',
-] as const satisfies readonly (keyof Request)[];
-
-/** A copy of a body that its owner may change, for `fetch` promises to have read it when it returns. */
-function owned<B extends NonNullable<RequestInit['body']>>(body: B): NonNullable<RequestInit['body']> {
-  if (body instanceof ArrayBuffer) return body.slice(0);
-  if (ArrayBuffer.isView(body)) {
-    return new Uint8Array(body.buffer as ArrayBuffer, body.byteOffset, body.byteLength).slice();
-  }
-  return body instanceof URLSearchParams ? new URLSearchParams(body) : body;
-}
+/** Who made the signal that a body in use heeds. Node lets it be collected, and then nobody would hear of an abort. */
+const owners = /* @__PURE__ */ new WeakMap<object, Request>();

@@ -1,7 +1,7 @@
+import { bad } from '../base/errors.ts';
 import type { Classifier, Outcome } from '../model/outcome.ts';
-
-/** Errors of `fetch` that are the caller's doing: a bad header, a used body. No member is to blame for them. */
-export const callersErrors: WeakSet<object> = new WeakSet();
+import { isUnsent } from '../policy/unsent.ts';
+import { isCallers } from './mistake.ts';
 
 /** Says of a result what it means, or nothing, for the standard verdict. */
 export type Classify = (response: Response | undefined, error: unknown) => Outcome | undefined;
@@ -10,45 +10,43 @@ export type Classify = (response: Response | undefined, error: unknown) => Outco
  * The verdict on an HTTP exchange. Failures: no answer (refused, reset, timed out), 408, 429, and 5xx but for
  * 501 and 505, which tell of the request and not of the member. Everything else shows the member working.
  */
-export function classifierOf(classify?: Classify): Classifier {
+export function classifierOf(classify?: Classify, report: (error: unknown) => void = () => {}): Classifier {
+  const said = (response: Response | undefined, error: unknown): Outcome | undefined => {
+    if (classify === undefined) return undefined;
+    try {
+      const outcome: unknown = classify(response, error);
+      if (outcome === undefined || outcome === 'success' || outcome === 'failure' || outcome === 'ignored') {
+        return outcome;
+      }
+      throw bad('the answer of classify', outcome, `'success', 'failure', 'ignored' or undefined`);
+    } catch (fault) {
+      report(fault);
+      return undefined;
+    }
+  };
   return {
-    value: response => classify?.(response as Response, undefined) ?? ofStatus((response as Response).status),
-    error: error => classify?.(undefined, error) ?? (isCallers(error) ? 'ignored' : 'failure'),
+    value: response => said(response as Response, undefined) ?? ofStatus((response as Response).status),
+    error: error => said(undefined, error) ?? (isCallers(error) ? 'ignored' : 'failure'),
+    unsent: error => isUnsent(error) || neverTried(error),
     arriving: response => (response as Response).body,
     discard: response => void (response as Response).body?.cancel().catch(() => {}),
   };
 }
 
 /** The standard verdict, for clients of your own that deal in `Response`s. */
-export const httpClassifier: Classifier = classifierOf();
+export const httpClassifier: Classifier = /* @__PURE__ */ classifierOf();
 
 const ofStatus = (status: number): Outcome =>
-  (status >= 500 && status !== 501 && status !== 505) || status === 429 || status === 408 ? 'failure' : 'success';
+  (status >= 500 && status !== 501 && status !== 505) || status === 429 || status === 408
+    ? 'failure'
+    : 'success';
 
-const isCallers = (error: unknown): boolean => typeof error === 'object' && error !== null && callersErrors.has(error);
-
-/** Marks an error if the request itself is what `fetch` could not accept. Elsewhere than in Node only trying tells. */
-export function blame(error: unknown, url: string, init: RequestInit): void {
-  if (!(error instanceof TypeError) || 'code' in error) return;
-  const { cause } = error as { cause?: { code?: unknown } };
-  if (cause !== undefined) {
-    if (REQUESTS_FAULT.has(cause?.code)) callersErrors.add(error);
-    return;
-  }
-  try {
-    const body = isStream(init.body) ? null : init.body;
-    new Request(url, { ...init, signal: null, ...(body === undefined ? {} : { body }) });
-  } catch {
-    callersErrors.add(error);
-  }
+/**
+ * Whether `fetch` did not so much as connect: the endpoint's host makes no URL, its port is one that `fetch` refuses, or,
+ * in the words of Deno, which has no codes, the connection failed.
+ */
+function neverTried(error: unknown): boolean {
+  const { code, cause } = (error ?? {}) as { code?: unknown; cause?: { code?: unknown; message?: unknown } };
+  if (code === 'ERR_INVALID_URL' || cause?.code === 'ERR_INVALID_URL') return true;
+  return /^bad port$|client error \(Connect\)/.test(String(cause?.message));
 }
-
-const REQUESTS_FAULT: ReadonlySet<unknown> = new Set([
-  'ERR_INVALID_URL',
-  'UND_ERR_INVALID_ARG',
-  'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH',
-]);
-
-/** Whether a body can be read but once. */
-export const isStream = (body: unknown): boolean =>
-  typeof body === 'object' && body !== null && ('getReader' in body || Symbol.asyncIterator in body);

@@ -1,0 +1,388 @@
+import * as root from 'fairlead';
+import {
+  anyError,
+  type Balancer,
+  consecutiveFailures,
+  createClient,
+  createRegistry,
+  createRing,
+  type Discovery,
+  type Env,
+  failureRate,
+  fixed,
+  leastRequest,
+  merge,
+  Pool,
+  p2c,
+  peakEwma,
+  poll,
+  random,
+  retry,
+  retryBudget,
+  ring,
+  roundRobin,
+  systemEnv,
+  timeout,
+  weightedRoundRobin,
+  xxh32,
+} from 'fairlead/core';
+import { settled } from 'fairlead/testing';
+import { describe, expect, test } from 'vitest';
+import { shown } from '../src/base/errors.ts';
+import { anyCall, endpoint, endpoints, member, rig, testEnv, watch } from './helpers.ts';
+
+const NO_NUMBERS = [null, '5', true, {}, [], Number.NaN];
+const NO_FUNCTIONS = [null, 'f', 5, {}, true];
+
+const discovery = fixed([endpoint('a')]);
+const balancer = roundRobin();
+
+/** What an option is called in the error, how it is given, and what it must not be. */
+const OPTIONS: readonly (readonly [string, (value: never) => unknown, readonly unknown[]])[] = [
+  ['ring points', points => ring({ points }), [...NO_NUMBERS, 0, -1, 1.5, Infinity, 2 ** 23 + 1]],
+  ['ring hash', hash => ring({ hash }), NO_FUNCTIONS],
+  ['ring points', points => createRing([], { points }), [0, '160']],
+  ['ring member id', id => createRing([{ id }]), [null, undefined, '', 5, {}]],
+  ['ring member id', id => createRing().add(id), [null, undefined, '', 5, {}]],
+  ['ring weight of "a"', weight => createRing([{ id: 'a', weight }]), [...NO_NUMBERS, 0, -1, Infinity]],
+  ['ring weight of "a"', weight => createRing().add('a', weight), [...NO_NUMBERS, 0, -1, Infinity]],
+  ['ring getN', n => createRing(['a']).getN('key', n), [...NO_NUMBERS, -1]],
+  ['leastRequest scan', scan => leastRequest({ scan }), [...NO_NUMBERS, -1]],
+  ['leastRequest load', load => leastRequest({ load }), NO_FUNCTIONS],
+  ['p2c load', load => p2c({ load }), NO_FUNCTIONS],
+  ['peakEwma decay', decay => peakEwma({ decay }), [...NO_NUMBERS, 0, -1]],
+  ['peakEwma failurePenalty', failurePenalty => peakEwma({ failurePenalty }), [...NO_NUMBERS, 0.9, -1]],
+  ['peakEwma failureHalfLife', failureHalfLife => peakEwma({ failureHalfLife }), [...NO_NUMBERS, 0, -1]],
+  [
+    'consecutiveFailures threshold',
+    threshold => consecutiveFailures({ threshold }),
+    [...NO_NUMBERS, 0, 1.5, Infinity],
+  ],
+  ['consecutiveFailures openFor', openFor => consecutiveFailures({ openFor }), [...NO_NUMBERS, 0, -1]],
+  ['consecutiveFailures maxOpenFor', maxOpenFor => consecutiveFailures({ maxOpenFor }), [...NO_NUMBERS, 999]],
+  ['consecutiveFailures probes', probes => consecutiveFailures({ probes }), [...NO_NUMBERS, 0, 1.5, 1001]],
+  ['consecutiveFailures jitter', jitter => consecutiveFailures({ jitter }), [...NO_NUMBERS, -0.1, 1.1]],
+  ['failureRate threshold', threshold => failureRate({ threshold }), [...NO_NUMBERS, 0, 1.1, -1]],
+  ['failureRate window', window => failureRate({ window }), [...NO_NUMBERS, 0, -1, Infinity]],
+  ['failureRate minCalls', minCalls => failureRate({ minCalls }), [...NO_NUMBERS, 0, 1.5, Infinity]],
+  ['failureRate slowerThan', slowerThan => failureRate({ slowerThan }), [...NO_NUMBERS, -1]],
+  ['failureRate openFor', openFor => failureRate({ openFor }), [0, '1']],
+  ['retry attempts', attempts => retry({ attempts }), [...NO_NUMBERS, 0, 0.5, -1]],
+  ['retry backoff', backoff => retry({ backoff }), NO_FUNCTIONS],
+  ['retry budget', budget => retry({ budget }), [null, 0, 5, true, {}, { deposit() {} }, { withdraw() {} }]],
+  ['retryBudget ratio', ratio => retryBudget({ ratio }), [...NO_NUMBERS, -0.1, 1001, Infinity]],
+  ['retryBudget minPerSecond', minPerSecond => retryBudget({ minPerSecond }), [...NO_NUMBERS, -1, Infinity]],
+  ['retryBudget window', window => retryBudget({ window }), [...NO_NUMBERS, 0, -1, Infinity]],
+  ['timeout', timeout, [...NO_NUMBERS, undefined, 0, -1]],
+  ['endpoints', fixed, [null, undefined, 'a:80', {}, 5]],
+  [
+    'endpoint',
+    each => fixed([each]),
+    ['', 'a', 'a:', ':80', 'a:b', 'a:80:81', '::1:80', 'http://a:80', 'a:80/x'],
+  ],
+  ['poll list', poll, [...NO_FUNCTIONS, undefined]],
+  ['poll interval', interval => poll(async () => [], { interval }), [...NO_NUMBERS, 0, -1]],
+  ['poll timeout', timeout => poll(async () => [], { timeout }), [...NO_NUMBERS, 0, -1]],
+  ['merge sources', merge, [null, undefined, discovery, {}]],
+  ['merge source 1', source => merge([discovery, source]), [...NO_FUNCTIONS, undefined]],
+  ['follow emptyAfter', emptyAfter => merge([], { emptyAfter }), [...NO_NUMBERS, -1]],
+  ['registry ttl', ttl => createRegistry({ ttl }), [...NO_NUMBERS, 0, -1]],
+  ['env.clock.now', env => createRegistry({ env }), [null, 5, {}, { clock: {} }]],
+  ['service', service => createRegistry().register(service, endpoint('a')), [null, undefined, '', 5, {}]],
+  [
+    'discovery',
+    discovery => createClient({ discovery, balancer }),
+    [...NO_FUNCTIONS, undefined, [endpoint('a')]],
+  ],
+  [
+    'balancer',
+    balancer => createClient({ discovery, balancer }),
+    [...NO_FUNCTIONS, undefined, roundRobin, { picker: 5 }],
+  ],
+  ['balancer.load', load => createClient({ discovery, balancer: { ...balancer, load } }), NO_FUNCTIONS],
+  ['breaker', breaker => createClient({ discovery, balancer, breaker }), NO_FUNCTIONS],
+  [
+    'classifier.value',
+    classifier => createClient({ discovery, balancer, classifier }),
+    [null, 5, {}, { error() {} }],
+  ],
+  [
+    'classifier.error',
+    error => createClient({ discovery, balancer, classifier: { ...anyError, error } }),
+    NO_FUNCTIONS,
+  ],
+  ['panic', panic => createClient({ discovery, balancer, panic }), [null, 0, 'no']],
+  ['readyTimeout', readyTimeout => createClient({ discovery, balancer, readyTimeout }), [...NO_NUMBERS, -1]],
+  ['observer', observer => createClient({ discovery, balancer, observer }), [5, 'all', true]],
+  ['env.clock.now', env => createClient({ discovery, balancer, env }), [null, 5, {}, { clock: {} }]],
+  [
+    'env.clock.after',
+    clock => createClient({ discovery, balancer, env: { ...systemEnv, clock } }),
+    [{ now: () => 0 }],
+  ],
+  [
+    'env.random',
+    random => createClient({ discovery, balancer, env: { ...systemEnv, random } }),
+    NO_FUNCTIONS,
+  ],
+  ['policies', policies => createClient({ discovery, balancer, policies }), [null, 5, {}, retry()]],
+  [
+    'policy',
+    policy => createClient({ discovery, balancer, policies: [policy] }),
+    [...NO_FUNCTIONS, undefined],
+  ],
+  ['repeatable', repeatable => createClient({ discovery, balancer, repeatable }), [null, 'yes', 1, {}]],
+  [
+    'follow emptyAfter',
+    emptyAfter => createClient({ discovery, balancer, follow: { emptyAfter } }),
+    [...NO_NUMBERS, -1],
+  ],
+  [
+    'follow restartAfter',
+    restartAfter => createClient({ discovery, balancer, follow: { restartAfter } }),
+    [...NO_NUMBERS, 0],
+  ],
+  [
+    'follow maxRestartAfter',
+    maxRestartAfter => createClient({ discovery, balancer, follow: { maxRestartAfter } }),
+    [...NO_NUMBERS, 99],
+  ],
+  ['timeout', timeout => root.createClient({ discovery, timeout }), [...NO_NUMBERS, 0, -1]],
+  [
+    'attemptTimeout',
+    attemptTimeout => root.createClient({ discovery, attemptTimeout }),
+    [...NO_NUMBERS, 0, -1],
+  ],
+  ['policies', policies => root.createClient({ discovery, policies }), [null, 5, {}]],
+  ['balancer', balancer => root.createClient({ discovery, balancer }), [null, 5, roundRobin]],
+  ['breaker', breaker => root.createClient({ discovery, breaker }), NO_FUNCTIONS],
+];
+
+describe('a bad option is refused when given, by an error that names it and its value', () => {
+  for (const [name, give, values] of OPTIONS) {
+    test(`${name}: ${values.map(shown).join(', ')}`, () => {
+      for (const value of values) {
+        let error: unknown;
+        try {
+          give(value as never);
+        } catch (thrown) {
+          error = thrown;
+        }
+        expect(
+          error instanceof RangeError || error instanceof TypeError,
+          `${name} ${String(value)}: ${error}`,
+        ).toBe(true);
+        const { message } = error as Error;
+        expect(message.slice(0, name.length)).toBe(name);
+        expect(message.slice(name.length)).toMatch(/^(\.[a-z.]+)? is .*; it must be /);
+        if (!message.includes('.')) expect(message).toContain(` is ${shown(value)};`);
+      }
+    });
+  }
+
+  test('a client that is refused has not begun to follow anything', async () => {
+    let starts = 0;
+    const counting: Discovery = () => {
+      starts++;
+      return discovery(testEnv(), new AbortController().signal, () => {});
+    };
+    const options = [
+      { readyTimeout: -1 },
+      { policies: [5] },
+      { env: {} },
+      { follow: { emptyAfter: -1 } },
+      { breaker: 5 },
+    ];
+    for (const option of options) {
+      expect(() => createClient({ discovery: counting, balancer, ...(option as object) })).toThrow();
+      expect(() => root.createClient({ discovery: counting, ...(option as object) })).toThrow();
+    }
+    await settled();
+    expect(starts).toBe(0);
+  });
+});
+
+const BALANCERS: readonly (readonly [string, () => Balancer])[] = [
+  ['roundRobin', roundRobin],
+  ['weightedRoundRobin', weightedRoundRobin],
+  ['random', random],
+  ['p2c', p2c],
+  ['leastRequest', leastRequest],
+  ['ring of 16 points each', () => ring({ points: 16 })],
+];
+
+describe.each(BALANCERS)('%s', (name, make) => {
+  test('a hundred thousand members are shared out, and one more is taken in', () => {
+    const made = make();
+    const load = made.load?.();
+    const members = Array.from({ length: 100_001 }, (_, i) =>
+      member(`e${i}`, load ? { load: made.load!() } : {}),
+    );
+    const env = testEnv();
+    for (const set of [members.slice(1), members]) {
+      const pick = made.picker(set, env);
+      const picked = new Set(Array.from({ length: 2000 }, (_, i) => pick(anyCall(`key ${i}`), 0)));
+      expect(picked).not.toContain(undefined);
+      // With equal chances, 2000 picks of 100 000 meet the same one about twenty times.
+      expect(picked.size).toBeGreaterThan(1000);
+    }
+  });
+
+  if (name.startsWith('ring')) return; // it limits its points: below
+  test('weights of any size that a number can have make no share wrong', () => {
+    const env = testEnv();
+    const made = make();
+    const members = [Number.MAX_VALUE, Number.MIN_VALUE, 1, Number.MAX_VALUE].map((weight, i) =>
+      member(`e${i}`, { weight, ...(made.load ? { load: made.load() } : {}) }),
+    );
+    const pick = made.picker(members, env);
+    const counts = members.map(() => 0);
+    for (let i = 0; i < 2000; i++) counts[members.indexOf(pick(anyCall(), 0)!)]!++;
+    expect(counts.reduce((sum, count) => sum + count)).toBe(2000);
+    // Half of the picks each; five standard deviations are 112. roundRobin heeds no weights.
+    if (name !== 'roundRobin') for (const i of [0, 3]) expect(Math.abs(counts[i]! - 1000)).toBeLessThan(112);
+  });
+});
+
+describe('a ring that would be too large', () => {
+  test.each<[string, root.Endpoint[]]>([
+    ['a weight that is a mistake', [endpoint('a'), endpoint('b', { weight: 1e9 })]],
+    ['100 000 members of 160 points', Array.from({ length: 100_000 }, (_, i) => endpoint(`e${i}`))],
+  ])('for %s is refused with advice, and the last good one stands', async (_, large) => {
+    const { client, source, lines } = rig(2, { balancer: ring() });
+    await client.ready();
+    source.set(large);
+    await settled();
+    expect(client.pool.size).toBe(2);
+    expect(lines.at(-1)).toMatch(
+      /^discoveryError a ring of \d+ points is too large; lower `points` or the weights/,
+    );
+    expect(await client.run(async () => 1)).toBe(1);
+  });
+});
+
+describe('a hash of the user', () => {
+  test('that throws for a member refuses the set, and harms nothing that was there', async () => {
+    let broken = false;
+    const hash = (key: string, seed?: number): number => {
+      if (broken && key === 'bad') throw new Error('no hash');
+      return xxh32(key, seed);
+    };
+    const { client, source, lines } = rig(endpoints(40), { balancer: ring({ hash }) });
+    await client.ready();
+    const owners = async (): Promise<string[]> => {
+      const all = [];
+      for (let i = 0; i < 100; i++) all.push(await client.run(async ({ id }) => id, { key: `key ${i}` }));
+      return all;
+    };
+    const before = await owners();
+    broken = true;
+    for (const set of [
+      [...endpoints(40), endpoint('bad')],
+      [endpoint('x'), endpoint('bad')],
+    ]) {
+      source.set(set);
+      await settled();
+      expect(lines.at(-1)).toBe('discoveryError no hash');
+    }
+    expect(await owners()).toEqual(before);
+    broken = false;
+    source.set([...endpoints(40), endpoint('bad')]);
+    await settled();
+    expect(client.pool.size).toBe(41);
+    source.set(endpoints(40));
+    await settled();
+    expect(await owners()).toEqual(before);
+  });
+
+  test('that throws for a key sends the call anywhere, and it is told', async () => {
+    const hash = (key: string, seed?: number): number => {
+      if (key === 'bad') throw new Error('no hash');
+      return xxh32(key, seed);
+    };
+    const { client, lines } = rig(4, { balancer: ring({ hash }) });
+    expect(await client.run(async () => 1, { key: 'bad' })).toBe(1);
+    expect(lines).toContain('fault balancer no hash');
+  });
+
+  test('that does not answer the same twice is found out when a member leaves, not by hanging', () => {
+    const { random: chance } = testEnv();
+    const made = createRing(['a', 'b', 'c'], { hash: () => chance() * 2 ** 32 });
+    expect(() => made.remove('b')).toThrow('ring hash must answer the same for the same key');
+  });
+
+  test('that answers no whole number, or the same for all, still makes a ring', () => {
+    for (const hash of [() => Number.NaN, () => 'x' as never, () => -1.5, () => 7, () => Infinity]) {
+      const made = createRing(['a', 'b'], { hash });
+      expect(['a', 'b']).toContain(made.get('key'));
+      expect(made.remove('a')).toBe(true);
+      expect(made.get('key')).toBe('b');
+    }
+  });
+});
+
+describe('discovery that misbehaves', () => {
+  const sources: readonly (readonly [string, Discovery])[] = [
+    [
+      'never answers',
+      async function* () {
+        await new Promise(() => {});
+      },
+    ],
+    [
+      'throws',
+      () => {
+        throw new Error('down');
+      },
+    ],
+    ['is no stream', (() => 5) as never],
+    [
+      'sends nonsense',
+      async function* () {
+        yield 'nonsense' as never;
+        await new Promise(() => {});
+      },
+    ],
+    ['has only bad endpoints', fixed([{ id: 'a', host: 'a', port: 0 }])],
+    ['sends nothing but drained ones', fixed([endpoint('a', { weight: 0 })])],
+    ['ends at once', async function* () {}],
+  ];
+
+  test.each(sources)(
+    'one that %s: calls end with NO_ENDPOINTS in time, and nothing is left after close',
+    async (_, source) => {
+      const { client, clock } = rig(0, {
+        discovery: source,
+        readyTimeout: 1000,
+        policies: [retry(), timeout(5000)],
+      });
+      const fate = watch(client.run(async () => 1));
+      await clock.advance(1000);
+      expect(fate.value).toMatchObject({ code: 'NO_ENDPOINTS' });
+      await client.close();
+      await settled();
+      expect(clock.pending).toBe(0);
+    },
+  );
+});
+
+test.each(BALANCERS)('%s picks all the same where chance answers 1, which it should not', async (_, make) => {
+  const env: Env = { ...testEnv(), random: () => 1 };
+  const { client } = rig(3, { balancer: make(), env });
+  for (let i = 0; i < 5; i++) expect(await client.run(async () => 1)).toBe(1);
+});
+
+test('options may be undefined, as if they were absent', () => {
+  const pool = new Pool({
+    discovery,
+    balancer,
+    breaker: undefined,
+    classifier: undefined as never,
+    panic: undefined as never,
+    readyTimeout: undefined as never,
+    follow: undefined as never,
+    observer: undefined,
+    env: undefined as never,
+  });
+  pool.close();
+});

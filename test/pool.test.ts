@@ -1,0 +1,558 @@
+import {
+  type Balancer,
+  type Breaker,
+  Call,
+  consecutiveFailures,
+  type Endpoint,
+  inFlight,
+  type Load,
+  type Member,
+  noLoad,
+  Pool,
+  type PoolOptions,
+  p2c,
+  roundRobin,
+} from 'fairlead/core';
+import { type ScriptedDiscovery, scriptedDiscovery, settled } from 'fairlead/testing';
+import { describe, expect, test } from 'vitest';
+import { deferred, endpoint, endpoints, logbook, type TestEnv, testEnv, watch } from './helpers.ts';
+
+const [a, b, c] = [endpoint('a'), endpoint('b'), endpoint('c')];
+
+interface PoolRig extends TestEnv {
+  readonly pool: Pool;
+  readonly source: ScriptedDiscovery;
+  readonly lines: string[];
+  /** Gives a set, and waits until it is taken. */
+  readonly set: (set: unknown) => Promise<void>;
+  /** Who is picked for so many calls, each of which ends at once. */
+  readonly picks: (count: number) => string[];
+}
+
+async function poolOf(
+  set: readonly Endpoint[] | undefined,
+  options: Partial<PoolOptions> = {},
+  seed = 1,
+): Promise<PoolRig> {
+  const env = testEnv(seed);
+  const source = set === undefined ? scriptedDiscovery() : scriptedDiscovery(set);
+  const { observer, lines } = logbook();
+  const pool = new Pool({ discovery: source.discovery, balancer: roundRobin(), env, observer, ...options });
+  await settled();
+  return {
+    ...env,
+    pool,
+    source,
+    lines,
+    set: async given => {
+      source.set(given);
+      await settled();
+    },
+    picks: count =>
+      Array.from({ length: count }, () => {
+        const attempt = pool.pick(new Call());
+        attempt.end('success');
+        return attempt.endpoint.id;
+      }),
+  };
+}
+
+const states = (pool: Pool): string[] =>
+  pool
+    .members()
+    .map(
+      ({ endpoint: { id }, active, breaker, inFlight }) =>
+        `${id} ${active ? breaker : 'drained'} ${inFlight}`,
+    );
+
+describe('members', () => {
+  test('an update that keeps the address keeps what was learned: breaker, load, calls in flight', async () => {
+    const { pool, set, lines } = await poolOf([a, b], {
+      balancer: p2c({ load: inFlight() }),
+      breaker: consecutiveFailures({ threshold: 1 }),
+    });
+    const running = pool.pick(new Call());
+    const { id } = running.endpoint;
+    pool.pick(new Call()).end('failure');
+    const before = states(pool);
+    await set([{ ...a, weight: 2, zone: 'eu' }, { ...b, metadata: { version: '2' } }, c]);
+    expect(states(pool)).toEqual([...before, 'c closed 0']);
+    expect(lines.at(-1)).toBe('members +c - ~a,b =3');
+    expect(pool.members().map(({ endpoint: { weight, zone } }) => [weight, zone])).toEqual([
+      [2, 'eu'],
+      [undefined, undefined],
+      [undefined, undefined],
+    ]);
+    expect(pool.members().find(each => each.endpoint.id === id)?.cost).toBe(2);
+    running.end('success');
+    expect(pool.members().map(({ inFlight }) => inFlight)).toEqual([0, 0, 0]);
+  });
+
+  test.each([
+    ['host', { host: 'elsewhere' }],
+    ['port', { port: 81 }],
+  ])('another %s is another member: it starts afresh, and the old one is gone', async (_, address) => {
+    const { pool, set, lines } = await poolOf([a], { breaker: consecutiveFailures({ threshold: 1 }) });
+    const running = pool.pick(new Call());
+    pool.pick(new Call()).end('failure');
+    expect(states(pool)).toEqual(['a open 1']);
+    await set([{ ...a, ...address }]);
+    expect(states(pool)).toEqual(['a closed 0']);
+    expect(lines.at(-1)).toBe('members +a -a ~ =1');
+    running.end('success');
+    expect(states(pool)).toEqual(['a closed 0']);
+  });
+
+  test('adding a member forgives nobody', async () => {
+    const { pool, set, picks } = await poolOf([a, b], { breaker: consecutiveFailures({ threshold: 1 }) });
+    const sick = pool.pick(new Call());
+    sick.end('failure');
+    await set([a, b, c]);
+    expect(picks(50)).not.toContain(sick.endpoint.id);
+  });
+
+  test('a removed member is never picked again; what runs there ends properly', async () => {
+    const { pool, set, picks, lines } = await poolOf([a, b]);
+    const [first, second] = [pool.pick(new Call()), pool.pick(new Call())];
+    const gone = first.endpoint.id === 'a' ? first : second;
+    await set([b]);
+    expect(picks(50)).toEqual(Array.from({ length: 50 }, () => 'b'));
+    gone.end('success');
+    expect(lines.at(-1)).toBe('attemptEnd a success');
+    expect(gone.member).toMatchObject({ inFlight: 0, active: false });
+    await set([a, b]);
+    expect(pool.size).toBe(2);
+    expect(picks(50)).toContain('a');
+  });
+
+  test('weight 0 drains: no new calls, running ones go on, and it comes back with all that was learned', async () => {
+    const { pool, set, picks } = await poolOf([a, b], { breaker: consecutiveFailures({ threshold: 3 }) });
+    const { member } = [pool.pick(new Call()), pool.pick(new Call())].find(
+      ({ endpoint }) => endpoint.id === 'a',
+    )!;
+    await set([{ ...a, weight: 0 }, b]);
+    expect(picks(20)).not.toContain('a');
+    expect(pool.size).toBe(2);
+    expect(states(pool)[0]).toBe('a drained 1');
+    await set([a, b]);
+    expect(states(pool)[0]).toBe('a closed 1');
+    const again = Array.from({ length: 2 }, () => pool.pick(new Call())).find(
+      ({ endpoint }) => endpoint.id === 'a',
+    );
+    expect(again?.member).toBe(member);
+  });
+
+  test('the order of endpoints never matters: the balancer is given them sorted', async () => {
+    const given: string[][] = [];
+    const spying: Balancer = {
+      picker(members) {
+        given.push(members.map(({ endpoint: { id } }) => id));
+        return () => members[0];
+      },
+    };
+    const { set } = await poolOf([c, a, b], { balancer: spying });
+    await set([b, { ...a, weight: 0 }, c]);
+    expect(given).toEqual([
+      ['a', 'b', 'c'],
+      ['b', 'c'],
+    ]);
+  });
+
+  test('equal sets make no new picker', async () => {
+    let made = 0;
+    const counting: Balancer = {
+      picker(members) {
+        made++;
+        return () => members[0];
+      },
+    };
+    const { set } = await poolOf([a, b], { balancer: counting });
+    await set([b, a]);
+    await set([{ ...a }, b]);
+    expect(made).toBe(1);
+  });
+});
+
+describe('picking', () => {
+  test('in two steps: pick, and report later; only the first report counts', async () => {
+    const { pool, lines, clock } = await poolOf([a]);
+    const attempt = pool.pick(new Call());
+    await clock.advance(30);
+    attempt.end('failure', 'reset');
+    attempt.end('success');
+    expect(attempt).toMatchObject({ outcome: 'failure', elapsed: 30, error: 'reset' });
+    expect(lines.slice(1)).toEqual(['attempt a', 'attemptEnd a failure']);
+    expect(states(pool)).toEqual(['a closed 0']);
+  });
+
+  test.each([[undefined], [null], ['ok'], [true], [0]])(
+    '%o is no outcome: an error says so, and the attempt goes on',
+    async outcome => {
+      const { pool } = await poolOf([a], { breaker: consecutiveFailures() });
+      const attempt = pool.pick(new Call());
+      for (let i = 0; i < 2; i++)
+        expect(() => attempt.end(outcome as never)).toThrow(/outcome is .*; it must be/);
+      expect(states(pool)).toEqual(['a closed 1']);
+      attempt.end('success');
+      expect(states(pool)).toEqual(['a closed 0']);
+    },
+  );
+
+  test('an open breaker is walked past, probed once, and closed again', async () => {
+    const { pool, clock, lines, picks } = await poolOf([a, b], {
+      breaker: consecutiveFailures({ threshold: 1, openFor: 1000, jitter: 0 }),
+    });
+    const sick = pool.pick(new Call());
+    sick.end('failure');
+    const { id } = sick.endpoint;
+    expect(picks(10)).not.toContain(id);
+    await clock.advance(1000);
+    const attempts = Array.from({ length: 6 }, () => pool.pick(new Call()));
+    const probes = attempts.filter(({ endpoint }) => endpoint.id === id);
+    expect(probes).toHaveLength(1);
+    probes[0]!.end('success');
+    expect(lines.filter(line => line.startsWith('breaker'))).toEqual([
+      `breaker ${id} closed open`,
+      `breaker ${id} open half-open`,
+      `breaker ${id} half-open closed`,
+    ]);
+    expect(picks(10)).toContain(id);
+  });
+
+  test('a member shown to be well starts afresh: its load forgets the bad time', async () => {
+    const forgiven: string[] = [];
+    const load = (): Load => ({ ...noLoad, forgive: () => forgiven.push('yes') });
+    const { pool, clock } = await poolOf([a], {
+      balancer: { ...roundRobin(), load },
+      breaker: consecutiveFailures({ threshold: 1, openFor: 1000, jitter: 0 }),
+    });
+    pool.pick(new Call()).end('failure');
+    await clock.advance(1000);
+    const probe = pool.pick(new Call());
+    expect(forgiven).toEqual([]);
+    probe.end('success');
+    expect(forgiven).toEqual(['yes']);
+  });
+
+  test('when all are refused one is picked all the same, those not tried first, and it is told', async () => {
+    const { pool, lines } = await poolOf([a, b, c], {
+      breaker: consecutiveFailures({ threshold: 1, openFor: 1e6 }),
+    });
+    for (let i = 0; i < 3; i++) pool.pick(new Call()).end('failure');
+    lines.length = 0;
+    const call = new Call();
+    const tried: Member[] = [];
+    for (let i = 0; i < 4; i++) {
+      const attempt = pool.pick(call);
+      if (i < 3) expect(tried).not.toContain(attempt.member);
+      tried.push(attempt.member);
+      call.tried = [...tried];
+      attempt.end('failure');
+    }
+    expect(lines.filter(line => line.startsWith('panic'))).toHaveLength(4);
+  });
+
+  test('without panic it fails at once, and says of how many', async () => {
+    const { pool, lines } = await poolOf([a, b], {
+      breaker: consecutiveFailures({ threshold: 1, openFor: 1e6 }),
+      panic: false,
+    });
+    for (let i = 0; i < 2; i++) pool.pick(new Call()).end('failure');
+    expect(() => pool.pick(new Call())).toThrow(
+      expect.objectContaining({ code: 'NO_AVAILABLE_ENDPOINT', message: 'none of 2 endpoints is available' }),
+    );
+    expect(lines.filter(line => line.startsWith('panic'))).toEqual([]);
+  });
+
+  test.each<[string, readonly Endpoint[] | undefined, string]>([
+    ['before the first set', undefined, 'discovery has given no set yet'],
+    ['from an empty set', [], 'there is no endpoint'],
+    [
+      'from drained ones',
+      [
+        { ...a, weight: 0 },
+        { ...b, weight: 0 },
+      ],
+      'all 2 endpoints are drained',
+    ],
+  ])('%s: NO_ENDPOINTS, with the reason', async (_, set, message) => {
+    const { pool } = await poolOf(set);
+    expect(() => pool.pick(new Call())).toThrow(expect.objectContaining({ code: 'NO_ENDPOINTS', message }));
+  });
+
+  test('what discovery failed with is the cause', async () => {
+    const { pool, source } = await poolOf(undefined);
+    source.fail(new Error('registry down'));
+    await settled();
+    expect(() => pool.pick(new Call())).toThrow(
+      expect.objectContaining({ code: 'NO_ENDPOINTS', cause: new Error('registry down') }),
+    );
+  });
+});
+
+describe('waiting for the first set', () => {
+  test('calls wait for it, and go on when it comes', async () => {
+    const { pool, set, clock } = await poolOf(undefined);
+    const fate = watch(pool.run(async ({ id }) => id, new Call()));
+    await clock.advance(5000);
+    expect(fate.state).toBe('pending');
+    await set([a]);
+    expect(fate.value).toBe('a');
+    expect(clock.pending).toBe(0);
+  });
+
+  test('not for longer than readyTimeout, and the next call waits anew', async () => {
+    const { pool, clock, set } = await poolOf(undefined, { readyTimeout: 500 });
+    const [call, ready] = [watch(pool.run(async () => 1, new Call())), watch(pool.ready())];
+    await clock.advance(499);
+    expect([call.state, ready.state]).toEqual(['pending', 'pending']);
+    await clock.advance(1);
+    for (const { value } of [call, ready]) {
+      expect(value).toMatchObject({ code: 'NO_ENDPOINTS', message: 'discovery gave no set within 500 ms' });
+    }
+    expect(clock.pending).toBe(0);
+    const next = watch(pool.run(async () => 1, new Call()));
+    await set([a]);
+    expect(next.value).toBe(1);
+  });
+
+  test('nor after the caller has gone, who hears of it at once', async () => {
+    const { pool, clock } = await poolOf(undefined);
+    const controller = new AbortController();
+    const call = watch(pool.run(async () => 1, new Call({ signal: controller.signal })));
+    const ready = watch(pool.ready(controller.signal));
+    controller.abort('enough');
+    await settled();
+    expect([call.value, ready.value]).toEqual(['enough', 'enough']);
+    expect(clock.pending).toBe(0);
+  });
+
+  test('a caller who goes in the very moment it comes has no task run', async () => {
+    const { pool, source } = await poolOf(undefined);
+    for (let delay = 0; delay < 30; delay++) {
+      const { pool, source } = await poolOf(undefined);
+      const controller = new AbortController();
+      let runs = 0;
+      const fate = watch(pool.run(async () => ++runs, new Call({ signal: controller.signal })));
+      source.set([a]);
+      for (let i = 0; i < delay; i++) await undefined;
+      const before = runs;
+      controller.abort('enough');
+      await settled();
+      if (before === 0) expect([delay, runs, fate.value]).toEqual([delay, 0, 'enough']);
+    }
+    expect([pool.size, source.starts]).toEqual([0, 1]);
+  });
+
+  test('a source that ends without a set will never give one: nobody waits', async () => {
+    const { pool, source, clock } = await poolOf(undefined);
+    const fate = watch(pool.run(async () => 1, new Call()));
+    source.end();
+    await settled();
+    expect(fate.value).toMatchObject({
+      code: 'NO_ENDPOINTS',
+      message: 'discovery ended without giving a set',
+    });
+    expect(clock.pending).toBe(0);
+  });
+});
+
+describe('closing', () => {
+  test('refuses picks, calls and waits; what runs goes on; nothing is left', async () => {
+    const { pool, clock, source } = await poolOf([a]);
+    const { promise, resolve } = deferred<string>();
+    const fate = watch(pool.run(() => promise, new Call()));
+    pool.close();
+    pool.close();
+    await settled();
+    expect([source.running, clock.pending]).toEqual([0, 0]);
+    const closed = { code: 'CLOSED' };
+    expect(() => pool.pick(new Call())).toThrow(expect.objectContaining(closed));
+    await expect(pool.run(async () => 1, new Call())).rejects.toMatchObject(closed);
+    await expect(pool.ready()).rejects.toMatchObject(closed);
+    resolve('done');
+    await settled();
+    expect(fate.value).toBe('done');
+    expect(states(pool)).toEqual(['a closed 0']);
+  });
+
+  test('ends the wait of those who wait for the first set', async () => {
+    const { pool, clock } = await poolOf(undefined);
+    const fates = [watch(pool.run(async () => 1, new Call())), watch(pool.ready())];
+    pool.close();
+    await settled();
+    for (const { value } of fates) expect(value).toMatchObject({ code: 'CLOSED' });
+    expect(clock.pending).toBe(0);
+  });
+
+  test('a set that comes afterwards is not taken', async () => {
+    const { pool, set, lines } = await poolOf([a]);
+    pool.close();
+    await set([a, b]);
+    expect(pool.size).toBe(1);
+    expect(lines).toEqual(['members +a - ~ =1']);
+  });
+});
+
+describe('a balancer that misbehaves', () => {
+  const failingOn = (ids: string): Balancer => {
+    const inner = roundRobin();
+    return {
+      picker(members, env) {
+        if (members.map(({ endpoint: { id } }) => id).join('') === ids) throw new Error('I refuse');
+        return inner.picker(members, env);
+      },
+    };
+  };
+
+  test('one that throws on a set leaves the last good one in place entirely, weights and all', async () => {
+    const { pool, set, picks, lines } = await poolOf([a, b], { balancer: failingOn('abc') });
+    const before = pool.members();
+    await set([{ ...a, weight: 7 }, { ...b, zone: 'eu' }, c]);
+    expect(pool.members()).toEqual(before);
+    expect(lines.slice(1)).toEqual(['fault balancer I refuse', 'discoveryError I refuse']);
+    expect(new Set(picks(4))).toEqual(new Set(['a', 'b']));
+    await set([{ ...a, weight: 7 }]);
+    expect(lines.at(-1)).toBe('members + -b ~a =1');
+  });
+
+  test('one that throws on the first set: calls wait for a better one', async () => {
+    const { pool, set, clock } = await poolOf([a], { balancer: failingOn('a'), readyTimeout: 1000 });
+    const fate = watch(pool.run(async ({ id }) => id, new Call()));
+    await clock.advance(999);
+    expect(fate.state).toBe('pending');
+    await set([b]);
+    expect(fate.value).toBe('b');
+  });
+
+  test('one that answers no picker is as one that throws', async () => {
+    const { lines, pool } = await poolOf([a], { balancer: { picker: (() => 5) as never } });
+    expect(lines[0]).toMatch(/^fault balancer picker is 5; it must be a function/);
+    expect(pool.size).toBe(0);
+  });
+
+  test.each<[string, (removed: () => Member | undefined) => unknown]>([
+    [
+      'throws',
+      () => {
+        throw new Error('lost');
+      },
+    ],
+    ['answers nonsense', () => 'a'],
+    ['answers null', () => null],
+    ['answers a member that was removed', removed => removed()],
+  ])(
+    'a picker that %s: any available member that was not tried is picked, and it is told',
+    async (_, answer) => {
+      let removed: Member | undefined;
+      const balancer: Balancer = {
+        picker(members) {
+          removed ??= members[0];
+          return (() => answer(() => removed)) as never;
+        },
+      };
+      const { pool, set, lines } = await poolOf([a, b, c, endpoint('d')], {
+        balancer,
+        breaker: consecutiveFailures({ threshold: 1 }),
+      });
+      await set([b, c, endpoint('d')]);
+      const sick = pool.pick(new Call());
+      sick.end('failure');
+      for (let i = 0; i < 20; i++) {
+        const call = new Call();
+        const first = pool.pick(call);
+        call.tried = [first.member];
+        const second = pool.pick(call);
+        expect([sick.member, removed]).not.toContain(first.member);
+        expect([sick.member, removed, first.member]).not.toContain(second.member);
+        for (const attempt of [first, second]) attempt.end('success');
+      }
+      expect(lines.some(line => line.startsWith('fault balancer'))).toBe(true);
+    },
+  );
+});
+
+describe('loads and breakers that misbehave', () => {
+  const boom = (): never => {
+    throw new Error('boom');
+  };
+
+  test.each(['begin', 'end', 'cost', 'forgive'] as const)(
+    'a load whose `%s` throws breaks no call',
+    async method => {
+      const load = (): Load => ({ ...noLoad, [method]: boom });
+      const { pool, lines, clock } = await poolOf([a, b], {
+        balancer: p2c({ load }),
+        breaker: consecutiveFailures({ threshold: 1, openFor: 1000, jitter: 0 }),
+      });
+      for (const outcome of ['failure', 'failure', 'success', 'success'] as const) {
+        const attempt = pool.pick(new Call());
+        await clock.advance(1500);
+        attempt.end(outcome);
+      }
+      expect(states(pool)).toEqual(['a closed 0', 'b closed 0']);
+      expect(lines.some(line => /^fault (load|balancer) boom$/.test(line))).toBe(true);
+      expect(pool.members()).toHaveLength(2);
+    },
+  );
+
+  test.each(['allows', 'begin', 'end'] as const)(
+    'a breaker whose `%s` throws breaks no call, and retries still go elsewhere',
+    async method => {
+      const breaker = (): Breaker => ({
+        state: 'closed',
+        epoch: 0,
+        allows: () => true,
+        begin() {},
+        end() {},
+        [method]: boom,
+      });
+      const { pool, lines } = await poolOf([a, b, c], { breaker });
+      for (let i = 0; i < 10; i++) {
+        const call = new Call();
+        const tried: Member[] = [];
+        for (let n = 0; n < 3; n++) {
+          const attempt = pool.pick(call);
+          attempt.end('failure');
+          tried.push(attempt.member);
+          call.tried = [...tried];
+        }
+        expect(new Set(tried).size).toBe(3);
+      }
+      expect(lines.some(line => /^fault (breaker|balancer) boom$/.test(line))).toBe(true);
+      expect(states(pool)).toEqual(['a closed 0', 'b closed 0', 'c closed 0']);
+    },
+  );
+
+  test.each<[string, Partial<PoolOptions>, RegExp]>([
+    [
+      'breaker: consecutiveFailures instead of consecutiveFailures()',
+      { breaker: consecutiveFailures as never },
+      /breaker/,
+    ],
+    ['a breaker that is nothing', { breaker: (() => undefined) as never }, /breaker/],
+    ['a breaker of the wrong shape', { breaker: (() => ({ allows: true })) as never }, /breaker/],
+    ['load: inFlight instead of inFlight()', { balancer: p2c({ load: inFlight as never }) }, /load/],
+    ['a load of the wrong shape', { balancer: p2c({ load: () => ({ cost: 5 }) as never }) }, /load/],
+    ['a breaker that cannot be made', { breaker: boom }, /boom/],
+  ])('%s: the set is refused, and the error names it', async (_, options, message) => {
+    const { pool, lines } = await poolOf([a], options);
+    expect(lines.at(-1)).toMatch(/^discoveryError /);
+    expect(lines.at(-1)).toMatch(message);
+    expect(() => pool.pick(new Call())).toThrow(
+      expect.objectContaining({
+        code: 'NO_ENDPOINTS',
+        cause: expect.objectContaining({ message: expect.stringMatching(message) }),
+      }),
+    );
+  });
+});
+
+test('a hundred thousand members join and leave in a moment, and one that stays is the same', async () => {
+  const many = Array.from({ length: 100_000 }, (_, i) => endpoint(`e${i}`));
+  const { pool, set } = await poolOf(many);
+  const kept = pool.pick(new Call());
+  await set([kept.endpoint, ...endpoints(10)]);
+  expect(pool.size).toBe(11);
+  expect(pool.members().find(({ endpoint: { id } }) => id === kept.endpoint.id)?.inFlight).toBe(1);
+});
