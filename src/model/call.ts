@@ -31,6 +31,10 @@ export const Acceptance = {
   any: 3,
 } as const;
 
+/** The first round in panic, and the number of rounds. */
+export const PANIC = 2;
+export const ROUNDS = 4;
+
 export type Acceptance = (typeof Acceptance)[keyof typeof Acceptance];
 
 /** One call of the user, over all its attempts. */
@@ -47,7 +51,7 @@ export class Call {
   /** The latest attempt, if it did not succeed. */
   record: AttemptRecord | undefined;
   /** How much the next pick may settle for: set by the pool. */
-  acceptance: Acceptance = Acceptance.untried;
+  acceptance: Acceptance = 0;
   /** The call this one is a part of: a policy that bounds a run gives it a part with a signal of its own. */
   readonly whole: Call | undefined;
   /** For a part whose signal a policy may abort. */
@@ -76,8 +80,8 @@ export class Call {
   /** Whether a picker may answer this member. */
   accepts(member: Member, now: number): boolean {
     const { acceptance } = this;
-    if (acceptance < Acceptance.untriedInPanic && !member.breaker.allows(now)) return false;
-    return (acceptance & 1) === 1 || this.tried === NONE || !this.tried.includes(member);
+    if (acceptance < PANIC && !member.breaker.allows(now)) return false;
+    return acceptance % 2 === 1 || this.tried === NONE || !this.tried.includes(member);
   }
 
   /** Counts the latest attempt's member among those tried, for the whole call. */

@@ -90,6 +90,14 @@ test('probes that never come back are given up after the open time, and what the
   expect(breaker.state).toBe('closed');
 });
 
+test('how long probes are waited for is counted from the latest', () => {
+  const breaker = breakerOf({ probes: 2 });
+  call(breaker, 'failure', 0);
+  breaker.begin(1000);
+  breaker.begin(1900);
+  expect(refusesFor(breaker, 1900)).toBe(1000);
+});
+
 test('each probe that fails doubles the open time up to the most, and a lasting recovery starts it afresh', () => {
   const breaker = breakerOf({ openFor: 100, maxOpenFor: 1000 });
   let now = 0;
