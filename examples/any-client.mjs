@@ -7,7 +7,7 @@ const server = createServer(socket => socket.end('pong')).listen(0, '127.0.0.1')
 await once(server, 'listening');
 
 const client = createClient({
-  discovery: fixed([`127.0.0.1:${server.address().port}`, '127.0.0.1:1']),
+  discovery: fixed([`127.0.0.1:${server.address().port}`, '127.0.0.1:1234']),
   balancer: p2c({ load: peakEwma() }),
   policies: [retry({ attempts: 2 })],
   timeout: 2000,

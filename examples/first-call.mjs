@@ -8,7 +8,7 @@ const listen = name =>
     server.listen(0, '127.0.0.1', () => resolve(server));
   });
 const servers = [await listen('one'), await listen('two')];
-const instances = [...servers.map(server => `127.0.0.1:${server.address().port}`), '127.0.0.1:1'];
+const instances = [...servers.map(server => `127.0.0.1:${server.address().port}`), '127.0.0.1:1234'];
 
 const fetch = createFetch({ discovery: fixed(instances) });
 

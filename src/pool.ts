@@ -148,7 +148,8 @@ export class Pool {
   pick(call: Call): Attempt {
     const { clock, observer } = this.#site;
     const picker = this.#picker;
-    if (this.#closed !== undefined) throw this.#closed;
+    // A call that has begun goes on to its end, retries included.
+    if (this.#closed !== undefined && call.member === undefined) throw this.#closed;
     if (picker === undefined) throw this.#noEndpoints('discovery has given no set yet');
     const now = clock.now();
     // Who has tried nobody need not be asked for the untried ones first.
@@ -188,7 +189,7 @@ export class Pool {
   readonly hasUntried = (call: Call, now: number): boolean =>
     this.#active.some(member => !call.tried.includes(member) && member.breaker.allows(now));
 
-  /** Stops following discovery and refuses new calls. Those that run go on to their end. */
+  /** Stops following discovery and refuses new calls. Those that run go on to their end, retries included. */
   close(): void {
     this.#closed ??= new FairleadError('CLOSED', 'the client is closed');
     this.#stop.abort(this.#closed);
@@ -203,7 +204,8 @@ export class Pool {
     }
     const { signal } = call;
     const { endpoint } = attempt.member;
-    const running = signal === undefined ? begun(task, endpoint, signal) : this.#race(task, call, endpoint, signal);
+    const running =
+      signal === undefined ? begun(task, endpoint, signal) : this.#race(task, call, endpoint, signal);
     return running.then(
       value => {
         this.#settle(attempt, call, this.#judge('value', value), undefined, value);

@@ -68,7 +68,7 @@ export function checkNumber(
   name: string,
   value: number,
   least: number,
-  most = Infinity,
+  most: number = Infinity,
   whole = false,
 ): number {
   if (!(typeof value === 'number' && value >= least && value <= most && !(whole && value % 1))) {

@@ -5,18 +5,21 @@ import { type HashFunction, xxh32 } from '../base/hash.ts';
 const LONG = 96;
 
 let wasm: HashFunction | undefined;
-let loading: Promise<void> | undefined;
+let asked = false;
 
 /**
  * The values of `xxh32`, by WebAssembly for long keys as soon as that is loaded, which begins now. Nothing waits for
  * it, and no key moves when it comes; where WebAssembly is not to be had, all stays as it is.
  */
 export function xxhash(): HashFunction {
-  loading ??= load().then(
-    ({ h32 }) => {
-      wasm = h32;
-    },
-    () => {},
-  );
+  if (!asked) {
+    asked = true;
+    void load().then(
+      ({ h32 }) => {
+        wasm = h32;
+      },
+      () => {},
+    );
+  }
   return (key, seed = 0) => (key.length < LONG || wasm === undefined ? xxh32(key, seed) : wasm(key, seed));
 }

@@ -45,7 +45,10 @@ const EVENTS: readonly (keyof ClientEvents)[] = [
   'fault',
 ];
 
-/** A client that emits what happens. Listeners are called synchronously; what they throw goes to `fault`. */
+/**
+ * A client that emits what happens. Listeners are called synchronously; what one throws goes to `fault`, and those
+ * after it do not hear of that event.
+ */
 export class EmittingClient extends EventEmitter<ClientEvents> implements Client {
   readonly #client: Client;
   /** What the pool tells. An event comes in when somebody first listens to it: until then it costs nothing. */

@@ -26,16 +26,17 @@ export class Upload {
       {
         pull: async controller => {
           let chunk = chunks.shift();
-          try {
-            if (chunk === undefined) {
-              const { done, value } = await (pending ?? reader.read());
-              pending = undefined;
-              if (done) return controller.close();
-              chunk = value;
+          if (chunk === undefined) {
+            let read: Awaited<ReturnType<Reader['read']>>;
+            try {
+              read = await (pending ?? reader.read());
+            } catch (error) {
+              this.broken = true;
+              throw error;
             }
-          } catch (error) {
-            this.broken = true;
-            throw error;
+            pending = undefined;
+            if (read.done) return controller.close();
+            chunk = read.value;
           }
           if (!isBytes(chunk)) this.broken = true; // `fetch` will not have it
           controller.enqueue(chunk);
@@ -59,6 +60,7 @@ export class Upload {
  * @throws TypeError for a stream that is being read, or has been
  */
 export function sendable(body: RequestInit['body']): RequestInit['body'] | Upload {
+  if (typeof body !== 'object' || body === null) return body;
   if (body instanceof ArrayBuffer) return body.slice(0);
   if (ArrayBuffer.isView(body)) {
     return new Uint8Array(body.buffer as ArrayBuffer, body.byteOffset, body.byteLength).slice();
@@ -69,7 +71,7 @@ export function sendable(body: RequestInit['body']): RequestInit['body'] | Uploa
     for (const [name, value] of body) copy.append(name, value as string);
     return copy;
   }
-  if (typeof body !== 'object' || body === null || !('getReader' in body)) return body;
+  if (!('getReader' in body)) return body;
   // By way of a Response, which refuses a stream that has been read, as nothing else does that leaves it whole.
   return new Upload(new Response(body).body!.getReader() as Reader);
 }

@@ -81,6 +81,20 @@ test('a member due for a probe goes first, though the dearest of all', () => {
   for (let i = 0; i < 50; i++) expect(pick(anyCall(), 0)).toBe(due);
 });
 
+test('a call that has failed once is no probe: it goes to a member known to be well, if there is one', () => {
+  const due = member('due', {
+    breaker: { state: 'open', epoch: 1, allows: () => true, begin() {}, end() {} },
+  });
+  const well = member('well', { load: costing(1e6) });
+  for (const scan of [0, 10]) {
+    const call = anyCall();
+    call.tried = [member('tried')];
+    const pick = leastRequest({ scan }).picker([due, well], testEnv());
+    for (let i = 0; i < 50; i++) expect(pick(call, 0)).toBe(well);
+    expect(leastRequest({ scan }).picker([due], testEnv())(call, 0)).toBe(due);
+  }
+});
+
 test('it never lets one member have two calls more in flight than another', () => {
   const balancer = leastRequest({ load: inFlight() });
   const env = testEnv();

@@ -396,25 +396,28 @@ describe('stopping', () => {
     expect(source.starts).toBe(0);
   });
 
-  test('a set that is on its way when it stops is not taken, and an empty one sets no timer', async () => {
-    const env = testEnv();
-    const controller = new AbortController();
-    const sets: unknown[] = [];
-    const source: Discovery = () => {
-      let turn = 0;
-      return {
-        [Symbol.asyncIterator]: () => ({
-          next: async () => {
-            if (turn++ === 0) return { done: false, value: [a] };
-            // The set has been given; the stop comes before it is received.
-            queueMicrotask(() => queueMicrotask(() => controller.abort('stopped')));
-            return { done: false, value: [] };
-          },
-        }),
+  test.each([[[]], [[b]]])(
+    'a set that is on its way when it stops is not taken, and sets no timer: %j',
+    async late => {
+      const env = testEnv();
+      const controller = new AbortController();
+      const sets: unknown[] = [];
+      const source: Discovery = () => {
+        let turn = 0;
+        return {
+          [Symbol.asyncIterator]: () => ({
+            next: async () => {
+              if (turn++ === 0) return { done: false, value: [a] };
+              // The set has been given; the stop comes before it is received.
+              queueMicrotask(() => queueMicrotask(() => controller.abort('stopped')));
+              return { done: false, value: late };
+            },
+          }),
+        };
       };
-    };
-    await follow(source, env, controller.signal, { set: set => sets.push(set), error() {} });
-    expect(sets).toEqual([[a]]);
-    expect(env.clock.pending).toBe(0);
-  });
+      await follow(source, env, controller.signal, { set: set => sets.push(set), error() {} });
+      expect(sets).toEqual([[a]]);
+      expect(env.clock.pending).toBe(0);
+    },
+  );
 });

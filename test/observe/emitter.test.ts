@@ -256,6 +256,19 @@ describe('a listener that throws', () => {
     },
   );
 
+  test('keeps the event from those after it, as emitters do, and from nobody before', async () => {
+    const { client, told } = make();
+    const after = vi.fn();
+    client
+      .on('attempt', () => {
+        throw new Error('listener');
+      })
+      .on('attempt', after);
+    await client.run(async () => 'x');
+    expect(told.attempt).toHaveLength(1);
+    expect(after).not.toHaveBeenCalled();
+  });
+
   test('of faults is heard of nowhere', () => {
     const { client, told } = make();
     client.on('fault', () => {
@@ -264,6 +277,18 @@ describe('a listener that throws', () => {
     expect(() => client.report({ source: 'key', error: 'x' })).not.toThrow();
     expect(told.fault).toHaveLength(1);
   });
+});
+
+test.each(['on', 'addListener', 'once'] as const)('a listener may come at any time (%s)', async how => {
+  const client = createClient({ discovery: fixed([endpoint('a')]) });
+  await client.run(async () => 'x');
+  const listener = vi.fn();
+  expect(client[how]('attempt', listener)).toBe(client);
+  await client.run(async () => 'x', { key: 'ann' });
+  expect(listener.mock.calls).toEqual([
+    [expect.objectContaining({ outcome: 'success' }), expect.objectContaining({ key: 'ann' })],
+  ]);
+  await client.close();
 });
 
 test('a listener may be taken off, or listen once', async () => {

@@ -246,15 +246,17 @@ describe('what is not repeated', () => {
     expect(withdrawn).toHaveLength(1);
   });
 
-  test('once the client is closed, a call that waits for its retry ends with CLOSED', async () => {
+  test('once the client is closed, a call that waits for its retry still has it', async () => {
     const { client, clock } = rig(1, {
-      policies: [retry({ attempts: 9, budget: false, backoff: () => 100 })],
+      policies: [retry({ attempts: 2, budget: false, backoff: () => 100 })],
     });
-    const fate = watch(client.run(failing().task));
+    const { task, tried } = failing();
+    const fate = watch(client.run(task));
     await settled();
     await client.close();
     await clock.advance(100);
-    expect(fate.value).toMatchObject({ code: 'CLOSED' });
+    expect(tried).toHaveLength(2);
+    expect(fate.value).toMatchObject({ message: 'refused' });
     expect(clock.pending).toBe(0);
   });
 });

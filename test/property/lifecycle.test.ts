@@ -96,7 +96,7 @@ const life = fc.record({
   policies: fc.constantFrom(...POLICIES),
   panic: fc.boolean(),
   first: fc.option(fc.array(member, { minLength: 1, maxLength: 6 }), { nil: undefined }),
-  steps: fc.array(step, { minLength: 1, maxLength: 40 }),
+  steps: fc.array(step, { minLength: 1, maxLength: 60, size: 'max' }),
   seed: fc.nat(),
 });
 

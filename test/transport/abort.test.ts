@@ -162,7 +162,7 @@ describe('calls without number under one signal', () => {
     expect(listeners()).toBe(0);
   });
 
-  test('one after the other leave nothing on it', async () => {
+  test('one after the other leave nothing on it', { timeout: 60_000 }, async () => {
     const fetch = createFetch({ ...ONE, fetch: async () => new Response(null, { status: 204 }) });
     const { signal, listeners } = countedSignal();
     for (let i = 0; i < 100_000; i++) await fetch('/v1', { signal });
@@ -170,7 +170,9 @@ describe('calls without number under one signal', () => {
     await fetch.close();
   });
 
-  test('whose bodies nobody ever read leave nothing on it once those are collected', async () => {
+  test('whose bodies nobody ever read leave nothing on it once those are collected', {
+    timeout: 60_000,
+  }, async () => {
     const bodies: WeakRef<object>[] = [];
     const fetch = createFetch({
       ...ONE,

@@ -337,6 +337,19 @@ describe('a stream', () => {
     expect(outcomes()).toEqual(['ignored']);
   });
 
+  test('that is cancelled as the member fails has not broken off', async () => {
+    const body = new ReadableStream({ pull: () => new Promise(() => {}) });
+    const { fetch, outcomes } = faked(async ({ init }) => {
+      const reader = (init.body as ReadableStream).getReader();
+      const read = reader.read();
+      await reader.cancel();
+      await read;
+      throw socketError('ECONNRESET');
+    });
+    await expect(fetch('/v1', { method: 'PUT', body })).rejects.toThrow('fetch failed');
+    expect(outcomes()).toEqual(['failure']);
+  });
+
   test('that breaks off while its Request is looked at fails the call, and nothing is sent', async () => {
     const broken = new Error('gone');
     const body = new ReadableStream({ start: controller => controller.error(broken) });
