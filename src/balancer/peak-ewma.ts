@@ -50,6 +50,8 @@ class PeakEwma implements Load {
   #failedAt = 0;
   /** Failures in a row. */
   #streak = 0;
+  /** When the latest failure was known. */
+  #knownAt = Number.NEGATIVE_INFINITY;
   /** The attempts outstanding, linked in the order they began. */
   #oldest: Flight | undefined = undefined;
   #newest: Flight | undefined = undefined;
@@ -82,10 +84,14 @@ class PeakEwma implements Load {
         this.#streak = 0;
       }
     } else if (outcome === 'failure') {
-      const { failurePenalty } = this.#settings;
-      this.#penalty = Math.min(WORST, (this.#penaltyAt(now) + 1) * failurePenalty - 1);
-      this.#failedAt = now;
-      this.#streak = Math.min(LONGEST_STREAK, this.#streak + 1);
+      // Attempts that ran side by side fail for one reason: those that began before it was known say nothing new.
+      if (flight.startedAt >= this.#knownAt) {
+        const { failurePenalty } = this.#settings;
+        this.#penalty = Math.min(WORST, (this.#penaltyAt(now) + 1) * failurePenalty - 1);
+        this.#failedAt = now;
+        this.#streak = Math.min(LONGEST_STREAK, this.#streak + 1);
+      }
+      this.#knownAt = now;
     }
     // However it ended, it took at least so long: a caller that gives up on a stalled member teaches that, too.
     const elapsed = now - flight.startedAt;

@@ -13,7 +13,7 @@ import { Latest } from './latest.ts';
  */
 export function merge(sources: readonly Discovery[], options?: FollowOptions): Discovery {
   if (!Array.isArray(sources)) throw bad('merge sources', sources, 'an array');
-  sources.forEach((source, i) => checkFunction(`merge source ${i}`, source));
+  for (const [i, source] of sources.entries()) checkFunction(`merge source ${i}`, source);
   const checked = checkFollow(options);
   return async function* (env, signal, report) {
     const sets: (readonly Endpoint[] | undefined)[] = sources.map(() => undefined);

@@ -186,11 +186,21 @@ test('a member that is forgiven is a newcomer again, what is in flight aside', (
   expect(load.cost(8)).toBe(7);
 });
 
+test('failures of attempts that ran side by side count as one, so one outage does not keep a member idle for long', () => {
+  const [once, often] = [loadWith(10), loadWith(10)];
+  call(once, 0, 5, 'failure');
+  const flights = Array.from({ length: 50 }, () => begun(often, 0));
+  for (const flight of flights) often.end(flight, 'failure', 5);
+  expect(often.cost(5)).toBe(once.cost(5));
+  call(often, 6, 5, 'failure');
+  expect(often.cost(11)).toBeGreaterThan(5 * once.cost(11));
+});
+
 test('costs stay finite and ordered after a thousand failures', () => {
   const [sick, well] = [loadWith(10), loadWith(10)];
-  for (let i = 0; i < 1000; i++) call(sick, 0, 1, 'failure');
-  expect(sick.cost(1)).toBeLessThan(Infinity);
-  expect(sick.cost(1)).toBeGreaterThan(1000 * well.cost(1));
+  for (let i = 0; i < 1000; i++) call(sick, i, 1, 'failure');
+  expect(sick.cost(1000)).toBeLessThan(Infinity);
+  expect(sick.cost(1000)).toBeGreaterThan(1000 * well.cost(1000));
   expect(sick.cost(1e9)).toBeLessThan(0.1 * (1000 + 1)); // and all is forgotten in the end
 });
 
