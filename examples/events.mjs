@@ -8,11 +8,15 @@ const fetch = createFetch({
   fetch: async url => new Response('', { status: url.includes('bad') ? 503 : 200 }), // stands in for the network
 });
 
-fetch.client.on('members', ({ added, size }) => console.log(`members: ${added.map(({ id }) => id)}, now ${size}`));
+fetch.client.on('members', ({ added, size }) =>
+  console.log(`members: ${added.map(({ id }) => id)}, now ${size}`),
+);
 fetch.client.on('retry', ({ attempt, failed }) => {
   console.log(`attempt ${attempt}, for ${failed.endpoint} answered ${failed.value.status}`);
 });
-fetch.client.on('breaker', ({ member, from, to }) => console.log(`breaker of ${member.endpoint.id}: ${from} -> ${to}`));
+fetch.client.on('breaker', ({ member, from, to }) =>
+  console.log(`breaker of ${member.endpoint.id}: ${from} -> ${to}`),
+);
 fetch.client.on('attemptEnd', ({ endpoint, outcome, elapsed }) => {
   console.log(`  ${endpoint.id}: ${outcome} in ${elapsed.toFixed(1)} ms`);
 });

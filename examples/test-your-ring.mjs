@@ -1,7 +1,8 @@
 // The laws of consistent hashing, run over a ring: fairlead's, your own, or another library's.
-import fc from 'fast-check';
+
 import { createRing } from 'fairlead';
 import { evenness, ringLaws } from 'fairlead/testing';
+import fc from 'fast-check';
 
 // In a test runner: for (const { name, run } of ringLaws(fc, () => createRing())) test(name, run);
 for (const { name, run } of ringLaws(fc, () => createRing(), { fastCheck: { numRuns: 20 } })) {

@@ -1,7 +1,12 @@
 export * from './core.ts';
 export { type BalancedFetch, createFetch, type FetchOptions } from './create-fetch.ts';
 export { xxhash } from './hash/xxhash.ts';
-export { type ClientEvents, createClient, EmittingClient, type EmittingClientOptions } from './observe/emitter.ts';
+export {
+  type ClientEvents,
+  createClient,
+  EmittingClient,
+  type EmittingClientOptions,
+} from './observe/emitter.ts';
 export {
   type BalancedInit,
   type Classify,

@@ -31,9 +31,14 @@ export function leastRequest({ load = peakEwma(), scan = 32 }: LeastRequestOptio
         const first = draw(call, now);
         if (first < 0) return undefined;
         let best = members[first]!;
+        let least = best.load.cost(now);
         for (let i = first + 1 === size ? 0 : first + 1; i !== first; i = i + 1 === size ? 0 : i + 1) {
           const member = members[i]!;
-          if (call.accepts(member, now) && better(member, best, call, now)) best = member;
+          if (!call.accepts(member, now)) continue;
+          const cost = member.load.cost(now);
+          if (!better(member, cost, best, least, call)) continue;
+          best = member;
+          least = cost;
         }
         return best;
       };

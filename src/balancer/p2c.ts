@@ -36,7 +36,7 @@ export function p2c({ load = inFlight() }: LoadOptions = {}): Balancer {
         const a = members[i]!;
         if (size === 1) return a;
         const b = members[(i + skip) % size]!; // another than a, each as likely
-        return call.accepts(b, now) && better(b, a, call, now) ? b : a;
+        return call.accepts(b, now) && better(b, b.load.cost(now), a, a.load.cost(now), call) ? b : a;
       };
     },
   };
@@ -50,14 +50,12 @@ const ALIKE = 2;
  * breaker's probe comes first: it would not be chosen by its cost, and so would never be found to have recovered.
  * But a call that has failed once already has given enough: it goes to a member known to be well.
  */
-export function better(b: Member, a: Member, call: Call, now: number): boolean {
+export function better(b: Member, costB: number, a: Member, costA: number, call: Call): boolean {
   const stateA = a.breaker.state;
   const stateB = b.breaker.state;
   if (stateA !== stateB && (stateA === 'closed' || stateB === 'closed')) {
     return (stateA === 'closed') === (call.tried.length === 0);
   }
-  const costA = a.load.cost(now);
-  const costB = b.load.cost(now);
   if (a.inFlight === 0 && b.inFlight === 0) return costB * ALIKE < costA;
   return costB * a.weight < costA * b.weight;
 }

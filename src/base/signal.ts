@@ -10,19 +10,17 @@ export function onAbort(signal: AbortSignal, callback: () => void): () => void {
     const waiting = new Set<() => void>();
     const tell = () => {
       signal.removeEventListener('abort', tell);
-      crowds.delete(signal);
       for (const each of waiting) each();
+      waiting.clear();
     };
     crowd = { waiting, tell };
     crowds.set(signal, crowd);
-    signal.addEventListener('abort', tell);
   }
   const { waiting, tell } = crowd;
+  if (waiting.size === 0) signal.addEventListener('abort', tell);
   waiting.add(callback);
   return () => {
-    if (!waiting.delete(callback) || waiting.size > 0) return;
-    signal.removeEventListener('abort', tell);
-    crowds.delete(signal);
+    if (waiting.delete(callback) && waiting.size === 0) signal.removeEventListener('abort', tell);
   };
 }
 

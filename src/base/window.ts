@@ -1,5 +1,5 @@
 const BUCKETS = 10;
-/** Two counts share one number, so that ten buckets are eighty bytes: 2^26 events of each kind per bucket. */
+/** Two counts share one number, so that ten buckets are eighty bytes: there may be 2^26 events of each kind. */
 const UNIT = 2 ** 26;
 
 /**
@@ -7,53 +7,50 @@ const UNIT = 2 ** 26;
  * the traffic or the time nobody asked. Advances when asked, so it needs no timer.
  */
 export class Window {
-  /** Width of a bucket, in ms. */
-  readonly #width: number;
+  readonly #span: number;
   readonly #buckets: number[] = new Array<number>(BUCKETS).fill(0);
-  #latest = Number.NEGATIVE_INFINITY;
-  #first = 0;
-  #second = 0;
+  /** Long before all time, at first: as a small integer, which takes no room of its own as -Infinity does. */
+  #latest = -1e9;
 
   constructor(span: number) {
-    this.#width = span / BUCKETS;
+    this.#span = span;
   }
 
   /** How many of the first kind, as of the latest `advance` or `add`. */
   get first(): number {
-    return this.#first;
+    return Math.floor(sum(this.#buckets) / UNIT);
   }
 
   get second(): number {
-    return this.#second;
+    return sum(this.#buckets) % UNIT;
   }
 
   add(now: number, first: number, second: number): void {
     this.advance(now);
     this.#buckets[place(this.#latest)]! += first * UNIT + second;
-    this.#first += first;
-    this.#second += second;
   }
 
   /** Forgets what is older than the span. */
   advance(now: number): void {
-    const latest = Math.floor(now / this.#width);
+    const latest = Math.floor((now * BUCKETS) / this.#span);
     if (latest <= this.#latest) return; // the same bucket, or a clock that went back
     for (let bucket = Math.max(this.#latest, latest - BUCKETS) + 1; bucket <= latest; bucket++) {
-      const i = place(bucket);
-      const both = this.#buckets[i]!;
-      if (both === 0) continue;
-      this.#first -= Math.floor(both / UNIT);
-      this.#second -= both % UNIT;
-      this.#buckets[i] = 0;
+      this.#buckets[place(bucket)] = 0;
     }
     this.#latest = latest;
   }
 
   clear(): void {
     this.#buckets.fill(0);
-    this.#first = this.#second = 0;
   }
 }
+
+// No private method: that would take eight bytes of each window.
+const sum = (buckets: readonly number[]): number => {
+  let total = 0;
+  for (let i = 0; i < BUCKETS; i++) total += buckets[i]!;
+  return total;
+};
 
 /** A bucket's index; `now` may be negative. */
 const place = (bucket: number): number => bucket - BUCKETS * Math.floor(bucket / BUCKETS);

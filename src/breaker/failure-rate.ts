@@ -34,27 +34,26 @@ export function failureRate(options: FailureRateOptions = {}): MakeBreaker {
 
 type Settings = OpenSettings & Required<Omit<FailureRateOptions, keyof OpenOptions>>;
 
-class FailureRate extends BreakerMachine {
-  readonly #settings: Settings;
+class FailureRate extends BreakerMachine<Settings> {
   /** All calls, and the failed ones. */
   readonly #calls: Window;
 
   constructor(settings: Settings, env: Env) {
     super(settings, env);
-    this.#settings = settings;
     this.#calls = new Window(settings.window);
   }
 
   protected override failed(outcome: Outcome, elapsed: number): boolean {
-    return super.failed(outcome, elapsed) || elapsed > this.#settings.slowerThan;
+    return super.failed(outcome, elapsed) || elapsed > this.settings.slowerThan;
   }
 
   protected override trips(failed: boolean, now: number): boolean {
-    const { threshold, minCalls } = this.#settings;
     this.#calls.add(now, 1, failed ? 1 : 0);
+    if (!failed) return false;
+    const { threshold, minCalls } = this.settings;
     const { first: calls, second: failures } = this.#calls;
     // Not `failures >= threshold * calls`: 0.28 * 25 is more than 7.
-    return failed && calls >= minCalls && failures / calls >= threshold;
+    return calls >= minCalls && failures / calls >= threshold;
   }
 
   protected override reset(): void {

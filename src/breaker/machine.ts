@@ -33,14 +33,14 @@ export function openSettings(name: string, options: OpenOptions): OpenSettings {
  * by `trips`. Moves when a call begins or ends, never by itself, so it needs no timer; a late outcome of an
  * earlier epoch moves nothing.
  */
-export abstract class BreakerMachine implements Breaker {
+export abstract class BreakerMachine<Settings extends OpenSettings = OpenSettings> implements Breaker {
   state: BreakerState = 'closed';
   epoch = 0;
-  readonly #settings: OpenSettings;
+  protected readonly settings: Settings;
   readonly #random: Random;
-  /** When it entered this state, or, half-open, when the latest probe began. */
+  /** When it entered this state, or, half-open, when the latest probe began. In whole ms, which take less room. */
   #since = 0;
-  /** How long it stays open this time, or stayed the last time; whole ms, which take less room. */
+  /** How long it stays open this time, or stayed the last time, in whole ms. */
   #openFor = 0;
   #doublings = 0;
   #probes = 0;
@@ -48,8 +48,8 @@ export abstract class BreakerMachine implements Breaker {
   /** Whether a call has begun in this epoch although it was not allowed. */
   #panicked = false;
 
-  constructor(settings: OpenSettings, { random }: Env) {
-    this.#settings = settings;
+  constructor(settings: Settings, { random }: Env) {
+    this.settings = settings;
     this.#random = random;
   }
 
@@ -65,7 +65,7 @@ export abstract class BreakerMachine implements Breaker {
 
   allows(now: number): boolean {
     if (this.state === 'closed') return true;
-    if (this.state === 'half-open' && this.#probes < this.#settings.probes) return true;
+    if (this.state === 'half-open' && this.#probes < this.settings.probes) return true;
     // Open and its time is up; or half-open and the probes have not come back in that time, so others may go.
     return now - this.#since >= this.#openFor;
   }
@@ -76,8 +76,8 @@ export abstract class BreakerMachine implements Breaker {
       this.#panicked = true;
       return;
     }
-    if (this.state === 'open' || this.#probes === this.#settings.probes) this.#enter('half-open', now);
-    this.#since = now;
+    if (this.state === 'open' || this.#probes === this.settings.probes) this.#enter('half-open', now);
+    this.#since = Math.ceil(now);
     this.#probes++;
   }
 
@@ -93,13 +93,13 @@ export abstract class BreakerMachine implements Breaker {
       if (this.trips(failed, now)) this.#open(now);
     } else if (failed) {
       this.#open(now);
-    } else if (++this.#successes === this.#settings.probes) {
+    } else if (++this.#successes === this.settings.probes) {
       this.#enter('closed', now);
     }
   }
 
   #open(now: number): void {
-    const { openFor, maxOpenFor, jitter } = this.#settings;
+    const { openFor, maxOpenFor, jitter } = this.settings;
     // Again after a probe, or so soon after closing that it was no recovery: for longer than the last time.
     const again = this.state === 'half-open' || (this.#openFor > 0 && now - this.#since < this.#openFor);
     this.#doublings = again ? this.#doublings + 1 : 0;
@@ -111,7 +111,7 @@ export abstract class BreakerMachine implements Breaker {
   #enter(state: BreakerState, now: number): void {
     this.state = state;
     this.epoch++;
-    this.#since = now;
+    this.#since = Math.ceil(now);
     this.#probes = this.#successes = 0;
     this.#panicked = false;
     if (state === 'closed') this.reset();

@@ -78,7 +78,5 @@ export const sameEndpoint = (a: Endpoint, b: Endpoint): boolean =>
 
 function sameMetadata(a: Endpoint['metadata'] = {}, b: Endpoint['metadata'] = {}): boolean {
   const keys = Object.keys(a);
-  return (
-    keys.length === Object.keys(b).length && keys.every(key => a[key] === b[key])
-  );
+  return keys.length === Object.keys(b).length && keys.every(key => a[key] === b[key]);
 }
