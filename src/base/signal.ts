@@ -5,18 +5,7 @@ import type { Clock } from './env.ts';
  * the signal: it walks all of them to add one, and Node warns of a leak when there are more than ten.
  */
 export function onAbort(signal: AbortSignal, callback: () => void): () => void {
-  let crowd = crowds.get(signal);
-  if (crowd === undefined) {
-    const waiting = new Set<() => void>();
-    const tell = () => {
-      signal.removeEventListener('abort', tell);
-      for (const each of waiting) each();
-      waiting.clear();
-    };
-    crowd = { waiting, tell };
-    crowds.set(signal, crowd);
-  }
-  const { waiting, tell } = crowd;
+  const { waiting, tell } = crowds.get(signal) ?? gathered(signal);
   if (waiting.size === 0) signal.addEventListener('abort', tell);
   waiting.add(callback);
   return () => {
@@ -28,6 +17,24 @@ export function onAbort(signal: AbortSignal, callback: () => void): () => void {
 export function listen(signal: AbortSignal, callback: () => void): () => void {
   signal.addEventListener('abort', callback);
   return () => signal.removeEventListener('abort', callback);
+}
+
+/** A function of its own: what it makes lives as long as the signal, and must not hold the first that waited. */
+function gathered(signal: AbortSignal): Crowd {
+  const waiting = new Set<() => void>();
+  const tell = (): void => {
+    signal.removeEventListener('abort', tell);
+    for (const each of waiting) each();
+    waiting.clear();
+  };
+  const crowd = { waiting, tell };
+  crowds.set(signal, crowd);
+  return crowd;
+}
+
+interface Crowd {
+  readonly waiting: Set<() => void>;
+  readonly tell: () => void;
 }
 
 /** Who waits for a signal, and what tells them. */

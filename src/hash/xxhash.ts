@@ -2,7 +2,7 @@ import load from 'xxhash-wasm';
 import { type HashFunction, xxh32 } from '../base/hash.ts';
 
 /** From this many UTF-16 units on the WebAssembly is faster (`npm run bench` prints both). */
-const LONG = 96;
+const LONG = 24;
 
 let wasm: HashFunction | undefined;
 let asked = false;
