@@ -26,4 +26,5 @@ for (const { name, run } of ringLaws(fc, modulo, { fastCheck: { numRuns: 20 } })
     console.log('broken by hash % n:', name);
   }
 }
-console.log(evenness(createRing(['a', 'b', 'c', 'd'])));
+const ids = ['a', 'b', 'c', 'd'];
+console.log(evenness(createRing(ids), ids));

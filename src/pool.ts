@@ -101,7 +101,7 @@ export class Pool {
           },
         },
         followed,
-      ).then(() => reject(this.#noEndpoints('discovery ended without giving a set'))); // no effect after a set
+      ).then(() => reject(this.#noEndpoints('discovery gave no set and ended'))); // no effect after a set
     });
     this.#first.catch(() => {}); // it is for whoever waits; nobody may be
   }
@@ -150,7 +150,7 @@ export class Pool {
     const picker = this.#picker;
     // A call that has begun goes on to its end, retries included.
     if (this.#closed !== undefined && call.member === undefined) throw this.#closed;
-    if (picker === undefined) throw this.#noEndpoints('discovery has given no set yet');
+    if (picker === undefined) throw this.#noEndpoints('discovery gave no set yet');
     const now = clock.now();
     // Who has tried nobody need not be asked for the untried ones first.
     const step = call.tried.length === 0 ? 2 : 1;
@@ -281,7 +281,7 @@ export class Pool {
     try {
       const member = picker(call, now);
       if (member === undefined || member.active === true) return member;
-      throw bad(`the balancer's choice`, member, 'an active member of its set, or undefined');
+      throw bad(`the balancer's choice`, member, 'a member');
     } catch (error) {
       blame(this.#site.observer, 'balancer', error);
     }

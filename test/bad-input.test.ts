@@ -343,7 +343,12 @@ describe('discovery that misbehaves', () => {
         await new Promise(() => {});
       },
     ],
-    ['has only bad endpoints', fixed([{ id: 'a', host: 'a', port: 0 }])],
+    [
+      'has only bad endpoints',
+      async function* () {
+        yield [{ id: 'a', host: 'a', port: 0 }];
+      },
+    ],
     ['sends nothing but drained ones', fixed([endpoint('a', { weight: 0 })])],
     ['ends at once', async function* () {}],
   ];

@@ -265,7 +265,7 @@ describe('picking', () => {
   });
 
   test.each<[string, readonly Endpoint[] | undefined, string]>([
-    ['before the first set', undefined, 'discovery has given no set yet'],
+    ['before the first set', undefined, 'discovery gave no set yet'],
     ['from an empty set', [], 'there is no endpoint'],
     [
       'from drained ones',
@@ -351,7 +351,7 @@ describe('waiting for the first set', () => {
     await settled();
     expect(fate.value).toMatchObject({
       code: 'NO_ENDPOINTS',
-      message: 'discovery ended without giving a set',
+      message: 'discovery gave no set and ended',
     });
     expect(clock.pending).toBe(0);
   });

@@ -37,7 +37,11 @@ export interface Ring {
   /** Answers whether it was there. */
   remove(id: string): boolean;
   has(id: string): boolean;
-  /** Who owns a key; undefined if there is no member. */
+  /**
+   * Who owns a key; undefined if there is no member.
+   *
+   * @throws TypeError for a key that is not a string
+   */
   get(key: string): string | undefined;
   /** The owner and those next in line, all different: at most `n`, fewer if there are fewer members. */
   getN(key: string, n: number): string[];
@@ -63,10 +67,16 @@ export function createRing(members: Iterable<string | RingMember> = [], options:
     add: (id, weight = 1) => ring.put({ id, weight }),
     remove: id => ring.drop(id),
     has: id => ring.slots.has(id),
-    get: key => ring.idAt(ring.find(key)),
-    getN: (key, n) => ring.walk(key, n),
+    get: key => ring.idAt(ring.find(checkKey(key))),
+    getN: (key, n) => ring.walk(checkKey(key), n),
     distribution: () => ring.distribution(),
   };
+}
+
+/** A number would be hashed as a key without letters: all numbers alike. */
+function checkKey(key: string): string {
+  if (typeof key !== 'string') throw bad('key', key, 'a string');
+  return key;
 }
 
 /** More points than this are a mistake in the weights. Envoy's limit, too. */

@@ -59,6 +59,7 @@ export const shown = (value: unknown): string => {
 
 /** Says in an error what an option is and should be. */
 export const bad = (name: string, value: unknown, expected: string): RangeError | TypeError => {
+  if (value instanceof Promise) value.catch(() => {}); // an async function's where none belongs: nobody will wait for it
   const message = `${name} is ${shown(value)}; it must be ${expected}`;
   return typeof value === 'number' ? new RangeError(message) : new TypeError(message);
 };

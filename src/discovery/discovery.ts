@@ -2,6 +2,7 @@ import { type Clock, type Env, jittered } from '../base/env.ts';
 import { bad, checkFunction, checkNumber, FairleadError } from '../base/errors.ts';
 import { sleep, within } from '../base/signal.ts';
 import type { Endpoint } from '../model/endpoint.ts';
+import { readSet } from './endpoints.ts';
 
 /**
  * A source of endpoints: a stream of full sets, each replacing the one before; usually an async generator. It may
@@ -18,13 +19,16 @@ export type Discovery = (
 /**
  * A set that never changes. A string is `host:port`, and is its own id; an IPv6 address goes in brackets.
  *
- * @throws TypeError for what is not an array, or not `host:port`
+ * @throws TypeError for what is not an array, or not `host:port`; FairleadError BAD_ENDPOINTS for an unusable endpoint
  */
 export function fixed(endpoints: readonly (Endpoint | string)[]): Discovery {
   if (!Array.isArray(endpoints)) throw bad('endpoints', endpoints, 'an array');
   const set = endpoints.map((endpoint: Endpoint | string) =>
     typeof endpoint === 'string' ? parsed(endpoint) : endpoint,
   );
+  readSet(set, error => {
+    throw error;
+  });
   return async function* () {
     yield set;
   };

@@ -8,12 +8,12 @@ import type { Endpoint } from '../model/endpoint.ts';
  * @throws FairleadError BAD_ENDPOINTS, naming what is wrong, if nothing can be made of it
  */
 export function readSet(given: unknown, report: (error: FairleadError) => void): readonly Endpoint[] {
-  if (!Array.isArray(given)) throw unusable(`discovery gave ${shown(given)}, not an array of endpoints`);
+  if (!Array.isArray(given)) throw unusable(`discovery gave ${shown(given)}, not an array`);
   const found = new Map<string, Endpoint>();
   const flaws: string[] = [];
   for (let i = 0; i < given.length; i++) {
     const endpoint: Endpoint = given[i] ?? {};
-    const flaw = flawOf(endpoint) ?? (found.has(endpoint.id) ? 'has the id of one before it' : undefined);
+    const flaw = flawOf(endpoint) ?? (found.has(endpoint.id) ? 'repeats an id' : undefined);
     if (flaw === undefined) found.set(endpoint.id, endpoint);
     else flaws.push(`endpoint ${i} (id ${shown(endpoint.id)}) ${flaw}`);
   }
@@ -39,14 +39,14 @@ const isWhole = (value: unknown, least: number, most: number): boolean =>
 /** What each field must be; the optional ones if they are there. */
 const REQUIRED: Readonly<Record<string, (value: unknown) => boolean>> = {
   id: isText,
-  host: isText,
+  // What would end the authority of a URL, and make another host of it, is no part of a host.
+  host: host => isText(host) && !/[\s/?#@\\]/.test(host as string),
   port: port => isWhole(port, 1, 65535),
 };
 const OPTIONAL: typeof REQUIRED = {
   weight: weight => typeof weight === 'number' && weight >= 0 && weight < Infinity,
   zone: isText,
   priority: priority => isWhole(priority, 0, Infinity),
-  metadata: metadata => typeof metadata === 'object' && metadata !== null,
 };
 
 /** What is wrong with an endpoint, if anything. */

@@ -95,6 +95,7 @@ export async function follow(
 
   for (let failures = 0; !signal.aborted; failures++) {
     let sets: AsyncIterator<unknown> | undefined;
+    let given = 0;
     try {
       sets = source(env, signal, report)[Symbol.asyncIterator]();
       for (;;) {
@@ -102,6 +103,8 @@ export async function follow(
         if (done || signal.aborted) return;
         tried(() => consider(value));
         failures = 0;
+        // A source that gives sets without ever waiting would leave the process no time for anything else.
+        if (++given % 100 === 0) await sleep(clock, 1, signal);
       }
     } catch (error) {
       callOff(); // a registry that goes down right after saying "nobody" has not gone on saying so

@@ -116,7 +116,9 @@ export class EmittingClient extends EventEmitter<ClientEvents> implements Client
   #hear(event: keyof ClientEvents, observer: Observer | undefined): void {
     this.#observer[event] ??= (first, second) => {
       try {
-        (observer?.[event] as Tell | undefined)?.call(observer, first, second);
+        const told: unknown = (observer?.[event] as Tell | undefined)?.call(observer, first, second);
+        if (told instanceof Promise)
+          told.catch(error => event !== 'fault' && this.report({ source: 'observer', error }));
       } finally {
         (this.emit as (...args: unknown[]) => boolean)(event, first, second);
       }

@@ -1,5 +1,24 @@
-/** Whether an error shows that nothing had been sent: refused, unreachable, name not found. */
-export const isUnsent = (error: unknown): boolean => UNSENT.has(codeOf(error));
+/**
+ * Whether an error shows that nothing had been sent: refused, unreachable, name not found. Unreachable may come later,
+ * too; then it is not `connect` that failed.
+ */
+export function isUnsent(error: unknown): boolean {
+  // `fetch` wraps the socket's error in a TypeError.
+  for (let e = error as Trace | null | undefined, depth = 0; e && depth < 4; depth++, e = e.cause) {
+    if (typeof e.code === 'string') {
+      return (
+        UNSENT.has(e.code) && (e.syscall === undefined || /^connect$|^getaddrinfo$|^query/.test(e.syscall))
+      );
+    }
+  }
+  return false;
+}
+
+interface Trace {
+  readonly code?: unknown;
+  readonly syscall?: string;
+  readonly cause?: Trace;
+}
 
 /** Codes of errors that come before the first byte is sent. */
 const UNSENT: ReadonlySet<unknown> = /* @__PURE__ */ new Set([
@@ -12,12 +31,3 @@ const UNSENT: ReadonlySet<unknown> = /* @__PURE__ */ new Set([
   'UND_ERR_CONNECT_TIMEOUT',
   'ConnectionRefused', // Bun
 ]);
-
-/** The code of an error or of what caused it: `fetch` wraps the socket's error in a TypeError. */
-function codeOf(error: unknown): unknown {
-  for (let e = error as { code?: unknown; cause?: unknown } | undefined, depth = 0; e && depth < 4; depth++) {
-    if (typeof e.code === 'string') return e.code;
-    e = e.cause as typeof e;
-  }
-  return undefined;
-}

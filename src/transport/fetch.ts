@@ -5,6 +5,7 @@ import type { CallOptions } from '../model/call.ts';
 import type { Fault } from '../model/observer.ts';
 import { bodyOf, isStream, sendable, Upload } from './body.ts';
 import { markMistake } from './mistake.ts';
+import { markOrigin } from './origin.ts';
 import { type RequestView, readArguments } from './request.ts';
 import { readTarget, urlAt } from './url.ts';
 
@@ -30,7 +31,8 @@ export interface TransportOptions {
   /**
    * Whether a request may be carried out twice. Default: if its method is idempotent (GET, HEAD, OPTIONS, TRACE, PUT,
    * DELETE, QUERY) or it has an `idempotency-key` header. Whatever this says, a request is repeated if the connection
-   * was refused, and is not if its body is a stream.
+   * to the endpoint was refused (where redirects are followed: if the error tells that it was that one), and is not if
+   * its body is a stream.
    */
   readonly repeatable?: boolean | ((request: RequestView) => boolean) | undefined;
   /** The scheme of calls that give only a path. Default: `http`. */
@@ -117,10 +119,12 @@ export function balancedFetch(
       const response = await run(async (endpoint, signal) => {
         sent = true;
         const attempt = { ...init, signal: signal ?? null };
+        const url = urlAt(endpoint, target);
         try {
-          return await send(urlAt(endpoint, target), attempt);
+          return await send(url, attempt);
         } catch (error) {
           markMistake(error, attempt, upload);
+          markOrigin(error, endpoint, url, attempt.redirect);
           throw error;
         }
       }, call);

@@ -2,6 +2,7 @@ import { bad } from '../base/errors.ts';
 import type { Classifier, Outcome } from '../model/outcome.ts';
 import { isUnsent } from '../policy/unsent.ts';
 import { isCallers } from './mistake.ts';
+import { isDoubtful, isElsewhere } from './origin.ts';
 
 /** Says of a result what it means, or nothing, for the standard verdict. */
 export type Classify = (response: Response | undefined, error: unknown) => Outcome | undefined;
@@ -26,8 +27,9 @@ export function classifierOf(classify?: Classify, report: (error: unknown) => vo
   };
   return {
     value: response => said(response as Response, undefined) ?? ofStatus((response as Response).status),
-    error: error => said(undefined, error) ?? (isCallers(error) ? 'ignored' : 'failure'),
-    unsent: error => isUnsent(error) || neverTried(error),
+    error: error =>
+      said(undefined, error) ?? (isCallers(error) || isElsewhere(error) ? 'ignored' : 'failure'),
+    unsent: error => !isDoubtful(error) && (isUnsent(error) || neverTried(error)),
     arriving: response => (response as Response).body,
     discard: response => void (response as Response).body?.cancel().catch(() => {}),
   };

@@ -1,5 +1,6 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
@@ -82,6 +83,27 @@ describe('a server that refuses connections', () => {
     expect(error).toBeInstanceOf(TypeError);
     expect(error.cause.code).toBe('ECONNREFUSED');
     expect(outcomes(dead)).toEqual(['failure', 'failure', 'failure']);
+  });
+});
+
+describe('a redirect to a place that cannot be reached', () => {
+  test.each([302, 303, 307])('%i: the POST is carried out once, and no member is blamed', async status => {
+    await using dead = await refusing();
+    let executed = 0;
+    const handler = (_: unknown, response: ServerResponse): void => {
+      executed++;
+      response.writeHead(status, { location: `http://${dead.id}/x` }).end();
+    };
+    await using one = await serve(handler);
+    await using two = await serve(handler);
+    await using fetch = createFetch({ discovery: fixed([one.id, two.id]) });
+    const outcomes: unknown[] = [];
+    fetch.client.on('attemptEnd', ({ outcome }) => outcomes.push(outcome));
+    await expect(fetch('/pay', { method: 'POST', body: '1' })).rejects.toThrow(TypeError);
+    expect(executed).toBe(1);
+    expect(outcomes).toEqual(['ignored']);
+    await expect(fetch('/see')).rejects.toThrow(TypeError);
+    expect(outcomes).toEqual(['ignored', 'ignored']);
   });
 });
 

@@ -112,16 +112,26 @@ describe('an error that shows that nothing was sent', () => {
 
   test.each(refused)('lets even a POST be sent elsewhere: %s', async (_, error) => {
     const { fetch, sent, outcomes } = faked((sent, n) => (n === 1 ? Promise.reject(error) : ok(sent, n)));
-    expect((await fetch('/v1', { method: 'POST', body: 'x' })).status).toBe(200);
+    expect((await fetch('/v1', { method: 'POST', body: 'x', redirect: 'manual' })).status).toBe(200);
     expect(sent.map(({ init }) => init.body)).toEqual(['x', 'x']);
     expect(outcomes()).toEqual(['failure', 'success']);
   });
+
+  test.each(refused)(
+    'lets no POST be sent again if it may have been redirected before: %s',
+    async (_, error) => {
+      const again = Object.assign(Object.create(error) as Error, { cause: error.cause });
+      const { fetch, sent } = faked(() => Promise.reject(again));
+      await expect(fetch('/v1', { method: 'POST', body: 'x' })).rejects.toBe(again);
+      expect(sent).toHaveLength(1);
+    },
+  );
 
   test('lets a call be sent elsewhere that must not be repeated', async () => {
     const { fetch, sent } = faked((sent, n) =>
       n === 1 ? Promise.reject(socketError('ECONNREFUSED')) : ok(sent, n),
     );
-    expect((await fetch('/v1', { repeatable: false })).status).toBe(200);
+    expect((await fetch('/v1', { repeatable: false, redirect: 'error' })).status).toBe(200);
     expect(sent).toHaveLength(2);
   });
 
