@@ -72,7 +72,7 @@ export class Pool {
     checkFunction('classifier.value', classifier?.value);
     checkFunction('classifier.error', classifier.error);
     checkNumber('readyTimeout', readyTimeout, 0);
-    if (typeof panic !== 'boolean') throw bad('panic', panic, 'true or false');
+    if (typeof panic !== 'boolean') throw bad('panic', panic, 'a boolean');
     if (typeof (observer ?? {}) !== 'object') throw bad('observer', observer, 'an object');
     const followed = checkFollow(options.follow);
 
@@ -168,13 +168,9 @@ export class Pool {
     if (this.#active.length === 0) {
       throw this.#noEndpoints(size === 0 ? 'there is no endpoint' : `all ${size} endpoints are drained`);
     }
-    throw new FairleadError(
-      'NO_AVAILABLE_ENDPOINT',
-      `none of ${this.#active.length} endpoints is available`,
-      {
-        attempts: call.attempts,
-      },
-    );
+    throw new FairleadError('NO_AVAILABLE_ENDPOINT', `all ${this.#active.length} endpoints are refused`, {
+      attempts: call.attempts,
+    });
   }
 
   /** Runs the task at a picked endpoint and learns from how it ends. */

@@ -259,7 +259,7 @@ describe('picking', () => {
     });
     for (let i = 0; i < 2; i++) pool.pick(new Call()).end('failure');
     expect(() => pool.pick(new Call())).toThrow(
-      expect.objectContaining({ code: 'NO_AVAILABLE_ENDPOINT', message: 'none of 2 endpoints is available' }),
+      expect.objectContaining({ code: 'NO_AVAILABLE_ENDPOINT', message: 'all 2 endpoints are refused' }),
     );
     expect(lines.filter(line => line.startsWith('panic'))).toEqual([]);
   });

@@ -58,10 +58,16 @@ export const shown = (value: unknown): string => {
 };
 
 /** Says in an error what an option is and should be. */
-export const bad = (name: string, value: unknown, expected: string): RangeError | TypeError => {
-  if (value instanceof Promise) value.catch(() => {}); // an async function's where none belongs: nobody will wait for it
+export const bad = (
+  name: string,
+  value: unknown,
+  expected: string,
+  Kind: ErrorConstructor = TypeError,
+): Error => {
+  // Where an async function has no place, nobody will wait for what it gives.
+  if (value instanceof Promise) value.catch(() => {});
   const message = `${name} is ${shown(value)}; it must be ${expected}`;
-  return typeof value === 'number' ? new RangeError(message) : new TypeError(message);
+  return new Kind(message);
 };
 
 /** Checks a numeric option: a number from `least` to `most`, whole if asked. Answers the value. */
@@ -73,7 +79,8 @@ export function checkNumber(
   whole = false,
 ): number {
   if (!(typeof value === 'number' && value >= least && value <= most && !(whole && value % 1))) {
-    throw bad(name, value, `a ${whole ? 'whole ' : ''}number from ${least} to ${most}`);
+    const range = `a ${whole ? 'whole ' : ''}number from ${least} to ${most}`;
+    throw bad(name, value, range, typeof value === 'number' ? RangeError : TypeError);
   }
   return value;
 }

@@ -40,6 +40,8 @@ test.each<[string, unknown]>([
   ['has zone 1', { ...good, id: 'x', zone: 1 }],
   ['has priority -1', { ...good, id: 'x', priority: -1 }],
   ['has priority 0.5', { ...good, id: 'x', priority: 0.5 }],
+  ['has host "a.test/x?"', { ...good, id: 'x', host: 'a.test/x?' }],
+  ['has host "ann@a.test"', { ...good, id: 'x', host: 'ann@a.test' }],
   ['repeats an id', { ...good, host: 'elsewhere' }],
 ])('an endpoint that %s is left out and named', (flaw, suspect) => {
   const { said, ids } = reading(suspect);

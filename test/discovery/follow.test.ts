@@ -124,6 +124,21 @@ describe('sets', () => {
     await settled();
     expect([sets, errors]).toEqual([['a'], ['stale']]);
   });
+
+  test('a source that gives sets without ever waiting leaves the process time for other things', async () => {
+    let given = 0;
+    const { clock, stop } = following(async function* () {
+      for (;;) yield [endpoint(`x${given++}`)];
+    });
+    for (let i = 0; i < 20; i++) await settled();
+    const before = given;
+    expect(before).toBeGreaterThan(0);
+    await settled();
+    expect(given).toBeLessThanOrEqual(101); // it waits on the clock now
+    await clock.advance(5);
+    expect(given).toBeGreaterThan(before);
+    stop();
+  });
 });
 
 describe('empty sets', () => {

@@ -313,3 +313,15 @@ test('a client is closed by the end of an `await using` block', async () => {
   expect(source.running).toBe(0);
   await expect(left.run(async () => 'x')).rejects.toMatchObject({ code: 'CLOSED' });
 });
+
+test('an observer that is an async function and rejects is a fault, and no unhandled rejection', async () => {
+  const faults: unknown[] = [];
+  const client = createClient({
+    discovery: fixed(['a:1']),
+    observer: { attempt: async () => Promise.reject(new Error('late')), fault: fault => faults.push(fault) },
+  });
+  await client.run(async () => 'x');
+  await settled();
+  expect(faults).toEqual([{ source: 'observer', error: new Error('late') }]);
+  await client.close();
+});

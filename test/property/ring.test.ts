@@ -365,3 +365,12 @@ function firstFrom(sorted: readonly number[], place: number): number {
   }
   return low === sorted.length ? 0 : low;
 }
+
+test.each([[5], [undefined], [{}]])(
+  'a key that is no string (%j) is refused, for all such would have one owner',
+  key => {
+    const ring = createRing(['a', 'b']);
+    expect(() => ring.get(key as string)).toThrow(/^key is .*; it must be a string$/);
+    expect(() => ring.getN(key as string, 2)).toThrow(TypeError);
+  },
+);
