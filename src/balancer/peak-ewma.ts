@@ -36,8 +36,8 @@ const WORST = 1e12;
 const LONGEST_STREAK = 7;
 /** What a success leaves of the penalty: one failure in ten is then forgiven about as fast as it adds up. */
 const RELIEF = 0.8;
-/** A latency below this, in ms, is no less than this: else the first decay to zero would draw everything. */
-const LEAST = 0.01;
+/** Latencies below this, in ms, are alike: such differences are of this process's making, not of the members'. */
+const LEAST = 1;
 
 class PeakEwma implements Load {
   readonly #settings: Required<PeakEwmaOptions>;
