@@ -112,7 +112,7 @@ export class Pool {
    * Rejects with a `FairleadError` `NO_ENDPOINTS` after `readyTimeout`, `CLOSED`, or the signal's reason.
    */
   ready(signal?: AbortSignal): Promise<void> {
-    if (this.#stop.signal.aborted) return Promise.reject(this.#stop.signal.reason);
+    if (this.#closed !== undefined) return Promise.reject(this.#closed);
     if (this.#picker !== undefined) return Promise.resolve();
     let cancel = (): void => {};
     const late = new Promise<never>((_, reject) => {

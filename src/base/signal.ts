@@ -38,7 +38,7 @@ interface Crowd {
 }
 
 /** Who waits for a signal, and what tells them. */
-const crowds = /* @__PURE__ */ new WeakMap<AbortSignal, { waiting: Set<() => void>; tell: () => void }>();
+const crowds = /* @__PURE__ */ new WeakMap<AbortSignal, Crowd>();
 
 /** Resolves after `ms`, or rejects with the signal's reason if it aborts first. */
 export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {

@@ -20,14 +20,14 @@ export const isDoubtful = (error: unknown): boolean => isIn(doubtful, error);
  */
 export function markOrigin(
   error: unknown,
-  { host, port }: Endpoint,
+  { port }: Endpoint,
   url: string,
   redirect: string = 'follow',
 ): void {
   if (redirect !== 'follow' || typeof error !== 'object' || error === null) return;
-  const bare = host.replace(/^\[|\]$/g, '');
+  const bare = hostIn(url);
   const told = traceOf(error);
-  const isAddress = /^[\d.]+$|:/.test(bare);
+  const isAddress = bare !== undefined && /^[\d.]+$|:/.test(bare);
   if (
     (told.hostname !== undefined && told.hostname !== bare) ||
     (told.port !== undefined && told.port !== port) ||
@@ -36,12 +36,21 @@ export function markOrigin(
     elsewhere.add(error);
   }
   const known =
-    told.hostname === bare ||
+    (told.hostname !== undefined && told.hostname === bare) ||
     (told.port === port && told.address === bare) ||
     told.input === url || // the URL could not be read
     told.path?.startsWith(url.slice(0, url.indexOf('/', 8) + 1)) || // Bun
     told.message?.includes(`(${url.slice(0, url.indexOf('/', 8) + 1)}`); // Deno
   if (!known) doubtful.add(error);
+}
+
+/** A URL's host as `fetch` reads it, and as errors name it: in small letters, an address in its usual form. */
+function hostIn(url: string): string | undefined {
+  try {
+    return new URL(url).hostname.replace(/^\[|\]$/g, '');
+  } catch {
+    return undefined; // then it was not so much as tried
+  }
 }
 
 interface Trace {

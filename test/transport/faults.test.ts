@@ -107,6 +107,25 @@ describe('a redirect to a place that cannot be reached', () => {
   });
 });
 
+test.each(['127.1', '0x7f.0.0.1', 'LOCALHOST'])(
+  'a dead endpoint is blamed, and its calls go elsewhere, however its host is written (%s)',
+  async host => {
+    await using dead = await refusing();
+    await using well = await serve((_, response) => response.end('well'));
+    await using fetch = createFetch({
+      discovery: fixed([{ id: 'dead', host, port: dead.port }, well.id]),
+      balancer: roundRobin(),
+    });
+    const failed: string[] = [];
+    fetch.client.on(
+      'attemptEnd',
+      ({ endpoint, outcome }) => outcome !== 'success' && failed.push(`${endpoint.id} ${outcome}`),
+    );
+    for (let i = 0; i < 2; i++) expect(await (await fetch('/v1')).text()).toBe('well');
+    expect(new Set(failed)).toEqual(new Set(['dead failure']));
+  },
+);
+
 describe('a server that resets the connection instead of answering', () => {
   const resetting = (count: { requests: number }): Promise<Running> =>
     serveRaw(socket =>
