@@ -1,4 +1,4 @@
-export type { Balancer, Picker } from './balancer/balancer.ts';
+export type { Balancer, Picker, Preference } from './balancer/balancer.ts';
 export { createRing, type HashRingOptions, type Ring, type RingMember } from './balancer/hash-ring.ts';
 export { inFlight } from './balancer/in-flight.ts';
 export { type LeastRequestOptions, leastRequest } from './balancer/least-request.ts';
@@ -25,11 +25,13 @@ export {
   type Registry,
   type RegistryOptions,
 } from './discovery/registry.ts';
+export type { Explanation, MemberExplanation } from './explain.ts';
 export { alwaysClosed, type Breaker, type BreakerState, type MakeBreaker } from './model/breaker.ts';
 export {
   Acceptance,
   Call,
   type CallOptions,
+  type Filter,
   partOf,
   type Repeatable,
   type Run,
@@ -37,7 +39,7 @@ export {
   type Verdict,
 } from './model/call.ts';
 export type { Endpoint } from './model/endpoint.ts';
-export { type Flight, type Load, noLoad } from './model/load.ts';
+export { type Flight, type Load, type LoadReport, noLoad } from './model/load.ts';
 export { Attempt, Member, type Site } from './model/member.ts';
 export type {
   BreakerMove,
@@ -49,8 +51,9 @@ export type {
   RetryEvent,
 } from './model/observer.ts';
 export { anyError, type Classifier, type Outcome } from './model/outcome.ts';
+export { Vitals } from './model/vitals.ts';
 export { compose, type Policy, type PolicyContext } from './policy/policy.ts';
 export { type RetryOptions, retry } from './policy/retry.ts';
 export { type RetryBudget, type RetryBudgetOptions, retryBudget } from './policy/retry-budget.ts';
 export { timeout } from './policy/timeout.ts';
-export { type MemberState, Pool, type PoolOptions } from './pool.ts';
+export { type MemberState, type PanicOptions, Pool, type PoolOptions } from './pool.ts';

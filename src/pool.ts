@@ -5,6 +5,7 @@ import { abortable, listen, onAbort } from './base/signal.ts';
 import type { Discovery } from './discovery/discovery.ts';
 import { sameEndpoint } from './discovery/endpoints.ts';
 import { checkFollow, type FollowOptions, follow } from './discovery/follow.ts';
+import { type Explanation, explain } from './explain.ts';
 import { alwaysClosed, type BreakerState, type MakeBreaker } from './model/breaker.ts';
 import { type Acceptance, type Call, PANIC, ROUNDS, type Run, type Task } from './model/call.ts';
 import type { Endpoint } from './model/endpoint.ts';
@@ -12,6 +13,7 @@ import { noLoad } from './model/load.ts';
 import { type Attempt, Member, type Site } from './model/member.ts';
 import { blame, guarded, type Observer, tell } from './model/observer.ts';
 import { anyError, type Classifier, type Outcome } from './model/outcome.ts';
+import { Vitals } from './model/vitals.ts';
 
 export interface PoolOptions {
   /** Where the endpoints come from. */
@@ -21,14 +23,27 @@ export interface PoolOptions {
   readonly breaker?: MakeBreaker | false | undefined;
   /** What counts as a failure. Default: any error, and no value. */
   readonly classifier?: Classifier;
-  /** When every breaker refuses: call a member all the same (`true`, the default), or fail at once. */
-  readonly panic?: boolean;
+  /**
+   * When too few members are available: call any of them (`true`, the default), or fail at once (`false`). Too few is
+   * none, or what the options say.
+   */
+  readonly panic?: boolean | PanicOptions;
+  /** Up to what share of the members may be refused by their breakers at once, 0 to 1; one always may. Default: 1. */
+  readonly maxRefused?: number;
   /** How long a call waits for discovery's first set, in ms. Default: 10 000. */
   readonly readyTimeout?: number;
   /** How discovery is supervised. */
   readonly follow?: FollowOptions;
   readonly observer?: Observer | undefined;
   readonly env?: Env;
+}
+
+/** When breakers are no longer to be believed, for too many of them say no. */
+export interface PanicOptions {
+  /** The share of the members, 0 to 1, below which too few are available. Default: 0, when there is none. */
+  readonly below?: number;
+  /** Then fail at once (`true`), or call any member, whatever its breaker says. Default: `false`. */
+  readonly fail?: boolean;
 }
 
 /** A member as it is now, for people to look at. */
@@ -51,6 +66,11 @@ export class Pool {
   readonly #classifier: Classifier;
   /** How many rounds a pick may take. */
   readonly #rounds: number;
+  readonly #panicBelow: number;
+  readonly #maxRefused: number;
+  readonly #vitals = new Vitals();
+  /** With more members refused than that, the breakers are not believed. */
+  #mostRefused = 0;
   readonly #readyTimeout: number;
   readonly #stop = new AbortController();
   readonly #first: Promise<void>;
@@ -64,7 +84,8 @@ export class Pool {
   /** @throws RangeError or TypeError that names the bad option */
   constructor(options: PoolOptions) {
     const { discovery, balancer, breaker = false } = options;
-    const { classifier = anyError, panic = true, readyTimeout = 10_000, observer, env = systemEnv } = options;
+    const { classifier = anyError, panic = true, maxRefused = 1, readyTimeout = 10_000 } = options;
+    const { observer, env = systemEnv } = options;
     checkFunction('discovery', discovery);
     checkFunction('balancer.picker', balancer?.picker);
     if (balancer.load !== undefined) checkFunction('balancer.load', balancer.load);
@@ -72,7 +93,12 @@ export class Pool {
     checkFunction('classifier.value', classifier?.value);
     checkFunction('classifier.error', classifier.error);
     checkNumber('readyTimeout', readyTimeout, 0);
-    if (typeof panic !== 'boolean') throw bad('panic', panic, 'a boolean');
+    if (typeof panic !== 'boolean' && (typeof panic !== 'object' || panic === null))
+      throw bad('panic', panic, 'a boolean or an object');
+    const { below: panicBelow = 0, fail = !panic }: PanicOptions = typeof panic === 'object' ? panic : {};
+    checkNumber('panic below', panicBelow, 0, 1);
+    if (typeof fail !== 'boolean') throw bad('panic fail', fail, 'a boolean');
+    checkNumber('maxRefused', maxRefused, 0, 1);
     if (typeof (observer ?? {}) !== 'object') throw bad('observer', observer, 'an object');
     const followed = checkFollow(options.follow);
 
@@ -81,7 +107,9 @@ export class Pool {
     this.#balancer = balancer;
     this.#makeBreaker = breaker || (() => alwaysClosed);
     this.#classifier = classifier;
-    this.#rounds = panic ? ROUNDS : PANIC;
+    this.#rounds = fail ? PANIC : ROUNDS;
+    this.#panicBelow = panicBelow;
+    this.#maxRefused = maxRefused;
     this.#readyTimeout = readyTimeout;
     this.#first = new Promise((resolve, reject) => {
       const { signal } = this.#stop;
@@ -154,7 +182,8 @@ export class Pool {
     const now = clock.now();
     // Who has tried nobody need not be asked for the untried ones first.
     const step = call.tried.length === 0 ? 2 : 1;
-    for (let round = step - 1; round < this.#rounds; round += step) {
+    const panic = this.#vitals.refused > this.#mostRefused ? PANIC : 0;
+    for (let round = panic + step - 1; round < this.#rounds; round += step) {
       call.acceptance = round as Acceptance;
       const member = this.#choose(picker, call, now);
       if (member === undefined) continue;
@@ -183,12 +212,20 @@ export class Pool {
 
   /** Whether a member is available that the call has not tried yet. */
   readonly hasUntried = (call: Call, now: number): boolean =>
-    this.#active.some(member => !call.tried.includes(member) && member.breaker.allows(now));
+    this.#active.some(member => !call.tried.includes(member) && member.available(now));
+
+  /** What a pick for such a call would do and why, changing nothing: plain data, for people and logs. */
+  explain(call: Call): Explanation {
+    const lowest = this.#vitals.refused > this.#mostRefused ? PANIC : 0;
+    const now = this.#env.clock.now();
+    return explain([...this.#members.values()], this.#picker, call, now, lowest, this.#rounds);
+  }
 
   /** Stops following discovery and refuses new calls. Those that run go on to their end, retries included. */
   close(): void {
     this.#closed ??= new FairleadError('CLOSED', 'the client is closed');
     this.#stop.abort(this.#closed);
+    guarded(this.#site.observer, 'balancer', () => this.#balancer.close?.());
   }
 
   #attempt<T>(task: Task<T>, call: Call): Promise<T> {
@@ -218,6 +255,14 @@ export class Pool {
   }
 
   #settle(attempt: Attempt, call: Call, outcome: Outcome, error?: unknown, value?: unknown): void {
+    const { observer } = this.#site;
+    const classifier = this.#classifier;
+    if (classifier.report !== undefined && value !== undefined && attempt.member.load.report !== undefined) {
+      const report = guarded(observer, 'classifier', () => classifier.report!(value));
+      if (report !== undefined) attempt.report(report);
+    }
+    if (outcome === 'failure' && classifier.retryAfter !== undefined)
+      attempt.retryAfter = guarded(observer, 'classifier', () => classifier.retryAfter!(error ?? value));
     attempt.end(outcome, error);
     if (outcome === 'success') call.ended(outcome);
     else
@@ -336,6 +381,8 @@ export class Pool {
     for (const member of next.values()) member.active = member.weight > 0;
     this.#members = next;
     this.#active = active;
+    this.#vitals.set(active, this.#maxRefused);
+    this.#mostRefused = Math.floor(active.length * (1 - this.#panicBelow));
     this.#picker = picker;
     tell(this.#site.observer, 'members', { added, removed, updated, size: next.size });
   }
@@ -346,7 +393,7 @@ export class Pool {
     const breaker = this.#makeBreaker(this.#env);
     for (const name of ['begin', 'end', 'cost'] as const) checkFunction(`load ${name}`, load[name]);
     for (const name of ['allows', 'begin', 'end'] as const) checkFunction(`breaker ${name}`, breaker?.[name]);
-    return new Member(endpoint, load, breaker);
+    return new Member(endpoint, load, breaker, this.#vitals);
   }
 
   #noEndpoints(message: string): FairleadError {

@@ -35,6 +35,9 @@ export const Acceptance = {
 export const PANIC = 2;
 export const ROUNDS = 4;
 
+/** Whether a call may go to a member, as far as a balancer round another is concerned. Neither throws nor changes. */
+export type Filter = (member: Member, call: Call, now: number) => boolean;
+
 export type Acceptance = (typeof Acceptance)[keyof typeof Acceptance];
 
 /** One call of the user, over all its attempts. */
@@ -52,6 +55,8 @@ export class Call {
   record: AttemptRecord | undefined;
   /** How much the next pick may settle for: set by the pool. */
   acceptance: Acceptance = 0;
+  /** A further condition, set by a balancer that wraps another while it asks that. */
+  filter: Filter | undefined;
   /** The call this one is a part of: a policy that bounds a run gives it a part with a signal of its own. */
   readonly whole: Call | undefined;
   /** For a part whose signal a policy may abort. */
@@ -80,7 +85,8 @@ export class Call {
   /** Whether a picker may answer this member. */
   accepts(member: Member, now: number): boolean {
     const { acceptance } = this;
-    if (acceptance < PANIC && !member.breaker.allows(now)) return false;
+    if (acceptance < PANIC && !member.available(now)) return false;
+    if (this.filter !== undefined && !this.filter(member, this, now)) return false;
     return acceptance % 2 === 1 || this.tried === NONE || !this.tried.includes(member);
   }
 

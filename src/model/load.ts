@@ -8,6 +8,25 @@ export interface Load {
   cost(now: number): number;
   /** Forgets past failures, for the member has been shown to be well. */
   forgive?(): void;
+  /** Takes in what the member told of itself, for balancers that go by that. */
+  report?(report: LoadReport, now: number): void;
+}
+
+/** What a server says of how busy it is: the fields of ORCA's `OrcaLoadReport` (xds/data/orca/v3). */
+export interface LoadReport {
+  /** As the application measures itself: 1 is full, more is overload. */
+  readonly applicationUtilization?: number;
+  /** 1 is all it has; may be more where it may borrow. */
+  readonly cpuUtilization?: number;
+  /** 0 to 1. */
+  readonly memUtilization?: number;
+  /** Calls a second, and errors among them. */
+  readonly rps?: number;
+  readonly eps?: number;
+  /** Other resources, 0 to 1, by name. */
+  readonly utilization?: Readonly<Record<string, number>>;
+  /** Anything else, by name. */
+  readonly namedMetrics?: Readonly<Record<string, number>>;
 }
 
 /** An attempt as a load sees it. A load that links its flights in a list may use the two neighbours. */
@@ -15,6 +34,8 @@ export interface Flight {
   readonly startedAt: number;
   older: Flight | undefined;
   newer: Flight | undefined;
+  /** For how many ms from its end the member asked to be left alone, if it failed and did. */
+  readonly retryAfter?: number | undefined;
 }
 
 /** For balancers that do not look at load. */

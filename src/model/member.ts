@@ -2,9 +2,10 @@ import type { Clock } from '../base/env.ts';
 import { bad } from '../base/errors.ts';
 import type { Breaker, BreakerState } from './breaker.ts';
 import type { Endpoint } from './endpoint.ts';
-import type { Flight, Load } from './load.ts';
+import type { Flight, Load, LoadReport } from './load.ts';
 import { blame, guarded, type Observer, tell } from './observer.ts';
 import type { Outcome } from './outcome.ts';
+import { Vitals } from './vitals.ts';
 
 /** What the members of one pool share. */
 export interface Site {
@@ -24,12 +25,24 @@ export class Member {
   inFlight = 0;
   /** Whether it belongs to the set and may be picked: not removed, not drained. */
   active = false;
+  /** Whether its breaker was not closed when it last moved. */
+  refused = false;
+  /** Its breaker is not heeded, for as many members as may be are refused already. */
+  spared = false;
+  /** What it has in common with the other members of its pool. */
+  readonly vitals: Vitals;
 
-  constructor(endpoint: Endpoint, load: Load, breaker: Breaker) {
+  constructor(endpoint: Endpoint, load: Load, breaker: Breaker, vitals: Vitals = new Vitals()) {
     this.endpoint = endpoint;
     this.weight = endpoint.weight ?? 1;
     this.load = load;
     this.breaker = breaker;
+    this.vitals = vitals;
+  }
+
+  /** Whether its breaker lets a call begin, or is not heeded. */
+  available(now: number): boolean {
+    return this.breaker.allows(now) || this.spared;
   }
 
   /** Takes in what discovery says of it now. */
@@ -71,6 +84,8 @@ export class Attempt implements Flight {
   outcome: Outcome | undefined;
   /** What it threw, if it threw. */
   error: unknown;
+  /** For how many ms the member asked to be left alone. Set before `end`. */
+  retryAfter: number | undefined;
   /** The breaker's epoch it began in. */
   epoch = 0;
   older: Flight | undefined;
@@ -85,6 +100,12 @@ export class Attempt implements Flight {
 
   get endpoint(): Endpoint {
     return this.member.endpoint;
+  }
+
+  /** Hands on what the member told of how busy it is, if the balancer's loads take reports. */
+  report(report: LoadReport): void {
+    const { clock, observer } = this.#site;
+    guarded(observer, 'load', () => this.member.load.report?.(report, clock.now()));
   }
 
   /**
@@ -123,6 +144,7 @@ export class Attempt implements Flight {
 /** A member shown to be well starts afresh: else what it cost while it was ill would keep it idle for long. */
 function moved(member: Member, from: BreakerState, { observer }: Site): void {
   const to = member.breaker.state;
+  member.vitals.moved(member);
   if (to === 'closed') guarded(observer, 'load', () => member.load.forgive?.());
   tell(observer, 'breaker', { member, from, to });
 }

@@ -1,3 +1,5 @@
+import type { LoadReport } from './load.ts';
+
 /** What an attempt says of its member: not whether the caller is pleased. */
 export type Outcome =
   | 'success' // the member did its work: a 404 is a success
@@ -12,6 +14,10 @@ export interface Classifier {
   unsent?(error: unknown): boolean;
   /** What of a value is still to come, such as the body of a response: while it lives, the caller may abort it. */
   arriving?(value: unknown): object | null | undefined;
+  /** For how many ms the failed attempt's value or error asks the member to be left alone, if it does. */
+  retryAfter?(result: unknown): number | undefined;
+  /** What a value says of how busy the member is. Asked only if the balancer's loads take reports. */
+  report?(value: unknown): LoadReport | undefined;
   /** Lets go of a value nobody will read, such as the body of a response to be retried. */
   discard?(value: unknown): void;
 }

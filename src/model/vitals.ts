@@ -1,0 +1,42 @@
+import type { Member } from './member.ts';
+
+/** What the members of one pool have in common: how their breakers stand. */
+export class Vitals {
+  /** Changes of the set and moves of breakers: who counts members by their state need not count again until it changes. */
+  moves = 0;
+  /** Members whose breaker is not closed. */
+  refused = 0;
+  /** How many breakers may be heeded at once. */
+  #limit = Number.POSITIVE_INFINITY;
+  #heeded = 0;
+
+  /** Counts the members of a new set. At least one may be refused, whatever the share. */
+  set(members: readonly Member[], maxRefused: number): void {
+    this.moves++;
+    this.refused = this.#heeded = 0;
+    this.#limit = Math.max(1, Math.floor(members.length * maxRefused));
+    for (const member of members) {
+      member.refused = member.spared = false;
+      this.#count(member);
+    }
+  }
+
+  /** A member's breaker has moved. */
+  moved(member: Member): void {
+    this.moves++;
+    if (!member.active) return;
+    if (member.refused) {
+      this.refused--;
+      if (!member.spared) this.#heeded--;
+    }
+    this.#count(member);
+  }
+
+  #count(member: Member): void {
+    member.refused = member.breaker.state !== 'closed';
+    member.spared = member.refused && this.#heeded >= this.#limit;
+    if (!member.refused) return;
+    this.refused++;
+    if (!member.spared) this.#heeded++;
+  }
+}
