@@ -11,7 +11,7 @@ export const endpointsOf = n =>
 export const membersOf = (endpoints, balancer) => {
   const makeBreaker = consecutiveFailures();
   return endpoints.map((endpoint, i) => {
-    const member = new Member(endpoint, balancer.load?.() ?? noLoad, makeBreaker(systemEnv));
+    const member = new Member(endpoint, balancer.load?.(systemEnv) ?? noLoad, makeBreaker(systemEnv));
     const flight = { startedAt: 0, older: undefined, newer: undefined };
     member.load.begin(flight);
     member.load.end(flight, 'success', 1 + (i % 7));

@@ -389,7 +389,7 @@ export class Pool {
 
   /** @throws TypeError if what the user's code made is no load or no breaker, such as a factory of one */
   #member(endpoint: Endpoint): Member {
-    const load = this.#balancer.load?.() ?? noLoad;
+    const load = this.#balancer.load?.(this.#env) ?? noLoad;
     const breaker = this.#makeBreaker(this.#env);
     for (const name of ['begin', 'end', 'cost'] as const) checkFunction(`load ${name}`, load[name]);
     for (const name of ['allows', 'begin', 'end'] as const) checkFunction(`breaker ${name}`, breaker?.[name]);

@@ -214,9 +214,9 @@ const BALANCERS: readonly (readonly [string, () => Balancer])[] = [
 describe.each(BALANCERS)('%s', (name, make) => {
   test('a hundred thousand members are shared out, and one more is taken in', () => {
     const made = make();
-    const load = made.load?.();
+    const load = made.load?.(testEnv());
     const members = Array.from({ length: 100_001 }, (_, i) =>
-      member(`e${i}`, load ? { load: made.load!() } : {}),
+      member(`e${i}`, load ? { load: made.load!(testEnv()) } : {}),
     );
     const env = testEnv();
     for (const set of [members.slice(1), members]) {
@@ -233,7 +233,7 @@ describe.each(BALANCERS)('%s', (name, make) => {
     const env = testEnv();
     const made = make();
     const members = [Number.MAX_VALUE, Number.MIN_VALUE, 1, Number.MAX_VALUE].map((weight, i) =>
-      member(`e${i}`, { weight, ...(made.load ? { load: made.load() } : {}) }),
+      member(`e${i}`, { weight, ...(made.load ? { load: made.load(testEnv()) } : {}) }),
     );
     const pick = made.picker(members, env);
     const counts = members.map(() => 0);

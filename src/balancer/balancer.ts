@@ -30,7 +30,7 @@ export interface Balancer {
    */
   picker(members: readonly Member[], env: Env): Picker;
   /** The load each new member is given; none if the balancer does not look at load. */
-  readonly load?: () => Load;
+  readonly load?: (env: Env) => Load;
   /** Whether it places calls by their key. */
   readonly keyed?: boolean;
   /** Lets go of whatever it has outstanding. Called when the pool closes. */

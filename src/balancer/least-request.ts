@@ -1,39 +1,49 @@
 import { checkFunction, checkNumber } from '../base/errors.ts';
-import type { Balancer } from './balancer.ts';
+import type { Call } from '../model/call.ts';
+import type { Member } from '../model/member.ts';
+import type { Balancer, Picker } from './balancer.ts';
+import { better } from './better.ts';
 import { acceptedDraw } from './draw.ts';
-import { better, type LoadOptions, p2c } from './p2c.ts';
+import type { LoadOptions } from './p2c.ts';
 import { peakEwma } from './peak-ewma.ts';
+import { type Best, ranking } from './ranking.ts';
 
 export interface LeastRequestOptions extends LoadOptions {
-  /** Sets of up to this many members are looked at in full; of larger ones, two are drawn. Default: 32. */
+  /** Sets of up to this many members are looked at in full. Default: 32. */
   readonly scan?: number;
+  /** How many different members of a larger set are drawn and compared. Default: 2. */
+  readonly choices?: number;
 }
 
 /**
- * The least loaded member for its weight: of all while the set is small, of two drawn at random when it is large
- * (Envoy's least request, `FULL_SCAN` and `N_CHOICES`). The default balancer.
+ * The least loaded member for its weight: of all while the set is small, of some drawn at random when it is large
+ * (Envoy's least request, `FULL_SCAN` and `N_CHOICES`, but never the same member twice). Among equals chance decides,
+ * by weight. The default balancer.
  *
  * @param options.load default `peakEwma()`
- * @throws RangeError if `scan` is not a number of at least 0
+ * @throws RangeError or TypeError for a bad option
  */
-export function leastRequest({ load = peakEwma(), scan = 32 }: LeastRequestOptions = {}): Balancer {
+export function leastRequest(options: LeastRequestOptions = {}): Balancer {
+  const { load = peakEwma(), scan = 32, choices = 2 } = options;
   checkFunction('leastRequest load', load);
   checkNumber('leastRequest scan', scan, 0);
-  const two = p2c({ load });
+  checkNumber('leastRequest choices', choices, 2, 1000, true);
   return {
     load,
-    picker(members, env) {
+    picker(members, { random }): Picker {
       const size = members.length;
-      if (size > scan) return two.picker(members, env);
-      const draw = acceptedDraw(members, env.random);
-      return (call, now) => {
-        // From a member drawn by weight round to the one before it, so that among equals weight and chance decide.
-        const first = draw(call, now);
-        if (first < 0) return undefined;
-        let best = members[first]!;
+      const looks = size <= Math.max(scan, choices) ? size : choices;
+      const steps = looks === size ? ONE : stepsThrough(size);
+      const even = members.every(({ weight }) => weight === members[0]!.weight);
+      const draw = acceptedDraw(members, random);
+      const bestFrom: Best = (first, step, call, now) => {
+        let at = first;
+        let best = members[at]!;
         let least = best.load.cost(now);
-        for (let i = first + 1 === size ? 0 : first + 1; i !== first; i = i + 1 === size ? 0 : i + 1) {
-          const member = members[i]!;
+        for (let left = looks - 1; left > 0; left--) {
+          at += step;
+          if (at >= size) at -= size;
+          const member = members[at]!;
           if (!call.accepts(member, now)) continue;
           const cost = member.load.cost(now);
           if (!better(member, cost, best, least, call)) continue;
@@ -42,6 +52,30 @@ export function leastRequest({ load = peakEwma(), scan = 32 }: LeastRequestOptio
         }
         return best;
       };
+      const pick = (call: Call, now: number): Member | undefined => {
+        // From a member drawn by weight, so that among equals weight and chance decide, in equal steps that meet no
+        // member twice. What the draw leaves of the random number chooses the step.
+        const spot = random() * size;
+        let at = Math.floor(spot);
+        const step = steps[Math.floor((spot - at) * steps.length)]!;
+        if (!even || !call.accepts(members[at]!, now)) at = draw(call, now);
+        return at < 0 ? undefined : bestFrom(at, step, call, now);
+      };
+      return Object.assign(pick, { explain: ranking(members, steps, bestFrom) });
     },
   };
 }
+
+const ONE: Uint32Array = /* @__PURE__ */ Uint32Array.of(1);
+/** As many steps as make a large set's choices independent of each other for all practical purposes. */
+const STEPS = 1024;
+
+/** Steps that, taken again and again, go through all places of a circle: those without a common divisor with its size. */
+function stepsThrough(size: number): Uint32Array {
+  const steps: number[] = [];
+  const stride = Math.max(1, Math.floor(size / STEPS));
+  for (let step = 1; step < size; step += stride) if (gcd(step, size) === 1) steps.push(step);
+  return Uint32Array.from(steps);
+}
+
+const gcd = (a: number, b: number): number => (b === 0 ? a : gcd(b, a % b));

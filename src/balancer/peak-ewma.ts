@@ -1,3 +1,4 @@
+import type { Env } from '../base/env.ts';
 import { checkNumber } from '../base/errors.ts';
 import type { Flight, Load } from '../model/load.ts';
 import type { Outcome } from '../model/outcome.ts';
@@ -15,19 +16,37 @@ export interface PeakEwmaOptions {
  * Latency times what is in flight, where latency is an average that jumps up with a peak and comes down slowly
  * (Finagle's PeakEwma), or the age of the oldest attempt still outstanding if that is more, so that a stall shows
  * before its time-out. A failure never makes a member look fast: it leaves the average alone or raises it, and
- * multiplies the cost, for longer with each in a row. A newcomer without a latency is free for one call, and dear
- * until that call is back. Decays when looked at, without a timer.
+ * multiplies the cost, for longer with each in a row; one that asks to be left alone (`Retry-After`) keeps it for as
+ * long. Decays when looked at, without a timer.
+ *
+ * Members nobody has called yet are free for one call and dear until that is back. But one that joins others counts
+ * as their typical latency, give or take, until its own is known: were it free, all clients would fall upon it.
  *
  * @throws RangeError for an option out of range
  */
-export function peakEwma(options: PeakEwmaOptions = {}): () => Load {
+export function peakEwma(options: PeakEwmaOptions = {}): (env?: Env) => Load {
   const { decay = 10_000, failurePenalty = 10, failureHalfLife = 1000 } = options;
   checkNumber('peakEwma decay', decay, Number.MIN_VALUE);
   checkNumber('peakEwma failurePenalty', failurePenalty, 1);
   checkNumber('peakEwma failureHalfLife', failureHalfLife, Number.MIN_VALUE);
   const settings = { decay, failurePenalty, failureHalfLife };
-  return () => new PeakEwma(settings);
+  const crowd: Crowd = { typical: -1, seenAt: 0 };
+  return env => new PeakEwma(settings, crowd, env);
 }
+
+/** What is known of all members together. */
+interface Crowd {
+  /** Their average latency, each as often as it is called; negative while unknown. */
+  typical: number;
+  seenAt: number;
+}
+
+/** What one more latency counts for in the typical one. */
+const NEWS = 1 / 32;
+/** How far up at most chance puts a newcomer, lest all clients try it in the same moment. */
+const SPREAD = 1;
+/** What a member that asks to be left alone costs at least, in times of its latency. */
+const ALONE = 1000;
 
 /** What a newcomer with an attempt outstanding costs, per attempt: more than any latency. */
 const UNKNOWN = 1e9;
@@ -50,14 +69,22 @@ class PeakEwma implements Load {
   #failedAt = 0;
   /** Failures in a row. */
   #streak = 0;
+  /** Until when it asked to be left alone: the penalty stays so long. */
+  #aloneUntil = 0;
   /** When the latest failure was known. */
   #knownAt = Number.NEGATIVE_INFINITY;
   /** The attempts outstanding, linked in the order they began. */
   #oldest: Flight | undefined = undefined;
   #newest: Flight | undefined = undefined;
 
-  constructor(settings: Required<PeakEwmaOptions>) {
+  readonly #crowd: Crowd;
+
+  constructor(settings: Required<PeakEwmaOptions>, crowd: Crowd, env: Env | undefined) {
     this.#settings = settings;
+    this.#crowd = crowd;
+    if (env === undefined || crowd.typical < 0) return;
+    this.#average = crowd.typical * (1 + SPREAD * env.random());
+    this.#stamp = env.clock.now();
   }
 
   begin(flight: Flight): void {
@@ -78,7 +105,7 @@ class PeakEwma implements Load {
     flight.older = flight.newer = undefined;
 
     if (outcome === 'success') {
-      if (this.#penalty !== 0) {
+      if (this.#penalty !== 0 && now >= this.#aloneUntil) {
         this.#penalty = this.#penaltyAt(now) * RELIEF;
         this.#failedAt = now;
         this.#streak = 0;
@@ -92,6 +119,10 @@ class PeakEwma implements Load {
         this.#streak = Math.min(LONGEST_STREAK, this.#streak + 1);
       }
       this.#knownAt = now;
+      if (flight.retryAfter! > 0) {
+        this.#penalty = Math.max(this.#penalty, ALONE);
+        this.#aloneUntil = this.#failedAt = Math.max(this.#aloneUntil, now + flight.retryAfter!);
+      }
     }
     // However it ended, it took at least so long: a caller that gives up on a stalled member teaches that, too.
     const elapsed = now - flight.startedAt;
@@ -101,6 +132,11 @@ class PeakEwma implements Load {
     // By how much the old has faded is what the new adds.
     else this.#average = average + elapsed * (1 - fade(now - this.#stamp, this.#settings.decay));
     this.#stamp = now;
+    if (outcome !== 'success') return;
+    const crowd = this.#crowd;
+    crowd.typical =
+      crowd.typical < 0 ? this.#average : crowd.typical + (this.#average - crowd.typical) * NEWS;
+    crowd.seenAt = now;
   }
 
   cost(now: number): number {
@@ -112,8 +148,9 @@ class PeakEwma implements Load {
   }
 
   forgive(): void {
-    this.#average = -1;
-    this.#penalty = this.#streak = 0;
+    this.#average = this.#crowd.typical;
+    this.#stamp = this.#crowd.seenAt;
+    this.#penalty = this.#streak = this.#aloneUntil = 0;
   }
 
   /** Negative while unknown. */
@@ -124,7 +161,7 @@ class PeakEwma implements Load {
   #penaltyAt(now: number): number {
     if (this.#penalty === 0) return 0;
     const halfLife = this.#settings.failureHalfLife * 2 ** Math.max(0, this.#streak - 1);
-    const left = this.#penalty * 2 ** ((this.#failedAt - now) / halfLife);
+    const left = this.#penalty * 2 ** (Math.min(0, this.#failedAt - now) / halfLife);
     return left < 0.01 ? 0 : left;
   }
 }

@@ -1,5 +1,6 @@
+import type { Call } from '../model/call.ts';
 import type { Member } from '../model/member.ts';
-import type { Picker } from './balancer.ts';
+import type { Picker, Preference } from './balancer.ts';
 
 /** A schedule gone through again and again. */
 export interface Turns {
@@ -20,6 +21,30 @@ export function inTurn(schedule: readonly Member[], first: number): Turns {
   const { length } = schedule;
   let turn = first;
   let standIn = (first + (length >>> 1)) % length;
+  const next = (call: Call, now: number): Member | undefined => {
+    const member = schedule[turn]!;
+    turn = turn + 1 === length ? 0 : turn + 1;
+    if (call.accepts(member, now)) return member;
+    for (let i = 0; i < length; i++) {
+      const other = schedule[standIn]!;
+      standIn = standIn + 1 === length ? 0 : standIn + 1;
+      if (call.accepts(other, now)) return other;
+    }
+    return undefined;
+  };
+  const explain = (call: Call, now: number): Preference[] => {
+    const turns = new Map<Member, number>();
+    for (let i = 0; i < length; i++) {
+      const member = schedule[(turn + i) % length]!;
+      if (call.accepts(member, now)) turns.set(member, (turns.get(member) ?? 0) + 1);
+    }
+    const total = [...turns.values()].reduce((sum, count) => sum + count, 0);
+    return [...turns].map(([member, count], i) => ({
+      member,
+      share: count / total,
+      note: i === 0 ? 'its turn is next' : 'has its turn later',
+    }));
+  };
   return {
     get turn() {
       return turn;
@@ -27,16 +52,6 @@ export function inTurn(schedule: readonly Member[], first: number): Turns {
     get progress() {
       return turn / length;
     },
-    next(call, now) {
-      const member = schedule[turn]!;
-      turn = turn + 1 === length ? 0 : turn + 1;
-      if (call.accepts(member, now)) return member;
-      for (let i = 0; i < length; i++) {
-        const other = schedule[standIn]!;
-        standIn = standIn + 1 === length ? 0 : standIn + 1;
-        if (call.accepts(other, now)) return other;
-      }
-      return undefined;
-    },
+    next: Object.assign(next, { explain }),
   };
 }

@@ -1,4 +1,4 @@
-import type { Balancer } from '../balancer/balancer.ts';
+import type { Balancer, Preference } from '../balancer/balancer.ts';
 import { fixed } from '../discovery/discovery.ts';
 import type { Breaker, BreakerState } from '../model/breaker.ts';
 import { Call } from '../model/call.ts';
@@ -115,6 +115,42 @@ export function balancerLaws(
         }
       },
     ),
+    law(
+      fc,
+      fastCheck,
+      'explaining changes nothing, and who is picked has been named, with shares that add up to one',
+      fc.tuple(set, some, marks, seed),
+      ([all, each, marked, chance]) => {
+        const [asked, silent] = [bench(make(), all, chance), bench(make(), all, chance)];
+        for (const { of } of [asked, silent])
+          of.forEach((member, i) => {
+            if (marked[i] === 2) (member.breaker as Gate).refuse();
+          });
+        for (const key of [undefined, ...each, undefined]) {
+          const call = new Call({ key });
+          const explained = asked.explain?.(call);
+          const again = asked.explain?.(call);
+          must(
+            explained?.map(({ member }) => name(member)).join() ===
+              again?.map(({ member }) => name(member)).join(),
+            () => `asked twice it explains otherwise`,
+          );
+          const picked = asked.pick(new Call({ key }));
+          const other = silent.pick(new Call({ key }));
+          must(
+            name(picked) === name(other),
+            () => `${name(picked)} is picked once explained, else ${name(other)}`,
+          );
+          if (explained === undefined || picked === undefined) continue;
+          const named = explained.find(({ member }) => member === picked);
+          must(named !== undefined, () => `${name(picked)} was picked, and not named`);
+          must(named?.share !== 0, () => `${name(picked)} was picked, whose share was to be 0`);
+          const sum = explained.reduce((total, { share = 0 }) => total + share, 0);
+          const told = explained.some(({ share }) => share !== undefined);
+          must(!told || Math.abs(sum - 1) < 1e-6, () => `the shares add up to ${sum}`);
+        }
+      },
+    ),
     lawAsync(
       fc,
       fastCheck,
@@ -131,8 +167,8 @@ export function balancerLaws(
       },
     ),
   ];
-  const { load } = make();
-  if (load !== undefined) laws.push(...loadLaws(fc, load, { ...(fastCheck && { fastCheck }) }));
+  if (make().load !== undefined)
+    laws.push(...loadLaws(fc, () => make().load!(testEnv()), { ...(fastCheck && { fastCheck }) }));
   if (shares === false) return laws;
   return [
     ...laws,
@@ -190,6 +226,7 @@ interface Bench {
   readonly env: ReturnType<typeof testEnv>;
   /** Picks, and begins an attempt as a pool does. */
   pick(call: Call): Member | undefined;
+  readonly explain: ((call: Call) => readonly Preference[]) | undefined;
 }
 
 function bench(balancer: Balancer, set: Parameters<typeof members>[0], seed: number): Bench {
@@ -205,6 +242,7 @@ function bench(balancer: Balancer, set: Parameters<typeof members>[0], seed: num
       picked?.begin(site, env.clock.now());
       return picked;
     },
+    explain: picker.explain && (call => picker.explain!(call, env.clock.now())),
   };
 }
 
@@ -224,7 +262,8 @@ class Gate implements Breaker {
 
 /** The member there is, if there is one, as a pool keeps it. */
 function kept(present: ReadonlyMap<string, Member>, endpoint: Endpoint, balancer: Balancer): Member {
-  const member = present.get(endpoint.id) ?? new Member(endpoint, balancer.load?.() ?? noLoad, new Gate());
+  const member =
+    present.get(endpoint.id) ?? new Member(endpoint, balancer.load?.(testEnv()) ?? noLoad, new Gate());
   member.update(endpoint);
   return member;
 }

@@ -31,7 +31,7 @@ export function members(endpoints: readonly EndpointLike[], options: MembersOpti
       const given = typeof like === 'string' ? { id: like } : like;
       const member = new Member(
         { host: '127.0.0.1', port: 80, ...given },
-        balancer?.load?.() ?? noLoad,
+        balancer?.load?.(env) ?? noLoad,
         breaker(env),
       );
       member.active = member.weight > 0;

@@ -175,15 +175,44 @@ test('a caller that gives up on a stalled member teaches its latency; one that g
   expect(spared.cost(11)).toBeCloseTo(10, 6);
 });
 
-test('a member that is forgiven is a newcomer again, what is in flight aside', () => {
+test('a member that is forgiven has the typical latency again, what is in flight aside', () => {
+  const make = peakEwma({ decay: 1e12 });
+  const [ill, well] = [make(), make()];
+  call(well, 0, 10);
+  call(ill, 0, 500);
+  for (let i = 0; i < 5; i++) call(ill, 500, 1, 'failure');
+  const probe = begun(ill, 501);
+  for (let i = 0; i < 200; i++) call(well, 0, 10); // what is typical follows those who are called
+  ill.forgive!();
+  expect(ill.cost(501)).toBeLessThan(2 * 12);
+  ill.end(probe, 'success', 508);
+  expect(ill.cost(508)).toBeLessThan(12);
+});
+
+test('one that joins costs what is typical and chance adds, so that it is neither fled nor fallen upon', () => {
+  const make = peakEwma();
+  const env = testEnv();
+  expect(make(env).cost(0)).toBe(0); // there is nothing to go by
+  const [first, second] = [make(env), make(env)];
+  for (let i = 0; i < 300; i++) for (const load of [first, second]) call(load, 0, 10);
+  const costs = Array.from({ length: 50 }, () => make(env).cost(0));
+  expect(Math.min(...costs)).toBeGreaterThanOrEqual(9.9);
+  expect(Math.max(...costs)).toBeLessThanOrEqual(20.1);
+  expect(new Set(costs).size).toBe(50);
+  // Whoever waits for it long enough sees it become cheap, as any member that is not called does.
+  const newcomer = make(env);
+  expect(newcomer.cost(60_000)).toBeLessThan(0.1 * newcomer.cost(0) + 1);
+});
+
+test('a member that asks to be left alone is, for as long as it asked, whatever else comes back', () => {
   const load = loadWith(10);
-  for (let i = 0; i < 5; i++) call(load, 0, 1, 'failure');
-  load.forgive!();
-  expect(load.cost(1)).toBe(0);
-  const probe = begun(load, 1);
-  load.forgive!();
-  load.end(probe, 'success', 8);
-  expect(load.cost(8)).toBe(7);
+  const [asking, other] = [begun(load, 0), begun(load, 0)];
+  Object.assign(asking, { retryAfter: 5000 });
+  load.end(asking, 'failure', 10);
+  load.end(other, 'success', 11);
+  expect(load.cost(5000)).toBeGreaterThan(1000);
+  expect(load.cost(5010)).toBeGreaterThan(1000);
+  expect(load.cost(5010 + 20_000)).toBeLessThan(20);
 });
 
 test('failures of attempts that ran side by side count as one, so one outage does not keep a member idle for long', () => {

@@ -1,0 +1,20 @@
+import type { Call } from '../model/call.ts';
+import type { Member } from '../model/member.ts';
+
+/** Idle members whose costs are within this factor are as good as each other: then weight decides, or chance. */
+const ALIKE = 2;
+
+/**
+ * Whether a call should go to `b` rather than to `a`, which was drawn by weight. A member that is due for a
+ * breaker's probe comes first: it would not be chosen by its cost, and so would never be found to have recovered.
+ * But a call that has failed once already has given enough: it goes to a member known to be well.
+ */
+export function better(b: Member, costB: number, a: Member, costA: number, call: Call): boolean {
+  const stateA = a.breaker.state;
+  const stateB = b.breaker.state;
+  if (stateA !== stateB && (stateA === 'closed' || stateB === 'closed')) {
+    return (stateA === 'closed') === (call.tried.length === 0);
+  }
+  if (a.inFlight === 0 && b.inFlight === 0) return costB * ALIKE < costA;
+  return costB * a.weight < costA * b.weight;
+}
