@@ -197,7 +197,8 @@ export class Pool {
     if (this.#active.length === 0) {
       throw this.#noEndpoints(size === 0 ? 'there is no endpoint' : `all ${size} endpoints are drained`);
     }
-    throw new FairleadError('NO_AVAILABLE_ENDPOINT', `all ${this.#active.length} endpoints are refused`, {
+    const some = panic > 0 ? `${this.#vitals.refused} of` : 'all';
+    throw new FairleadError('NO_AVAILABLE_ENDPOINT', `${some} ${this.#active.length} endpoints are refused`, {
       attempts: call.attempts,
     });
   }

@@ -264,6 +264,104 @@ describe('picking', () => {
     expect(lines.filter(line => line.startsWith('panic'))).toEqual([]);
   });
 
+  const sickened = async (count: number, refused: number, options: Partial<PoolOptions>) => {
+    const set = endpoints(count);
+    const made = await poolOf(set, {
+      breaker: consecutiveFailures({ threshold: 1, openFor: 1e6 }),
+      ...options,
+    });
+    const sick = new Set(set.slice(0, refused).map(({ id }) => id));
+    const seen = new Set<string>();
+    // Until each of the sick ones has been called and, if it may be, refused.
+    for (let i = 0; i < 40 * count; i++) {
+      const attempt = made.pool.pick(new Call());
+      seen.add(attempt.endpoint.id);
+      attempt.end(sick.has(attempt.endpoint.id) ? 'failure' : 'success');
+    }
+    return { ...made, sick };
+  };
+
+  test('as many are refused at once as may be, one at the least; the rest are called all the same', async () => {
+    for (const [maxRefused, refused] of [
+      [1, 8],
+      [0.5, 5],
+      [0.29, 2],
+      [0, 1],
+    ] as const) {
+      const { pool, picks, sick } = await sickened(10, 8, { maxRefused });
+      const called = new Set(picks(100));
+      const open = pool.members().filter(({ breaker }) => breaker === 'open');
+      expect(open).toHaveLength(8);
+      expect(called.size).toBe(10 - refused);
+      expect([...sick].filter(id => called.has(id))).toHaveLength(8 - refused);
+    }
+  });
+
+  test('a member that has recovered makes room for another that is to be refused', async () => {
+    const { pool, clock, picks } = await poolOf([a, b, c], {
+      breaker: consecutiveFailures({ threshold: 1, openFor: 1000, jitter: 0 }),
+      maxRefused: 0.34,
+    });
+    const end = (id: string, outcome: 'success' | 'failure'): void => {
+      for (let i = 0; i < 20; i++) {
+        const attempt = pool.pick(new Call());
+        attempt.end(attempt.endpoint.id === id ? outcome : 'ignored');
+        if (attempt.endpoint.id === id) return;
+      }
+      throw new Error(`${id} is not called`);
+    };
+    end(a.id, 'failure');
+    end(b.id, 'failure');
+    expect(new Set(picks(30))).toEqual(new Set([b.id, c.id]));
+    await clock.advance(1000);
+    end(a.id, 'success');
+    end(b.id, 'failure'); // its probe
+    expect(new Set(picks(30))).toEqual(new Set([a.id, c.id]));
+  });
+
+  test('members that leave or come count anew: who may be refused is a share of those there are', async () => {
+    const { pool, source, picks } = await sickened(10, 5, { maxRefused: 0.5 });
+    expect(new Set(picks(100)).size).toBe(5);
+    source.set(endpoints(6));
+    await settled();
+    expect(pool.size).toBe(6);
+    expect(new Set(picks(100)).size).toBe(3);
+  });
+
+  test('with a smaller share available than the panic share, all are called, and it is told; not before', async () => {
+    const calm = await sickened(10, 5, { panic: { below: 0.5 } });
+    calm.lines.length = 0;
+    expect(new Set(calm.picks(100)).size).toBe(5);
+    expect(calm.lines.some(line => line.startsWith('panic'))).toBe(false);
+    const panicking = await sickened(10, 6, { panic: { below: 0.5 } });
+    panicking.lines.length = 0;
+    expect(new Set(panicking.picks(100)).size).toBe(10);
+    expect(panicking.lines.filter(line => line.startsWith('panic'))).toHaveLength(100);
+  });
+
+  test('or every call fails at once, if that is asked for', async () => {
+    const set = endpoints(4);
+    const { pool } = await poolOf(set, {
+      breaker: consecutiveFailures({ threshold: 1, openFor: 1e6 }),
+      panic: { below: 0.7, fail: true },
+    });
+    pool.pick(new Call()).end('failure'); // three of four: not too few
+    pool.pick(new Call()).end('failure');
+    expect(() => pool.pick(new Call())).toThrow(
+      expect.objectContaining({ code: 'NO_AVAILABLE_ENDPOINT', message: '2 of 4 endpoints are refused' }),
+    );
+  });
+
+  test('a set that changes forgets no breaker: panic lasts until members are well', async () => {
+    const { source, picks } = await sickened(10, 6, { panic: { below: 0.5 } });
+    source.set([...endpoints(10), endpoint('new')]);
+    await settled();
+    expect(new Set(picks(200)).size).toBe(11);
+    source.set([...endpoints(10), ...['new', 'newer', 'newest'].map(id => endpoint(id))]);
+    await settled();
+    expect(new Set(picks(200)).size).toBe(7);
+  });
+
   test.each<[string, readonly Endpoint[] | undefined, string]>([
     ['before the first set', undefined, 'discovery gave no set yet'],
     ['from an empty set', [], 'there is no endpoint'],

@@ -1,0 +1,184 @@
+import {
+  type Balancer,
+  Call,
+  consecutiveFailures,
+  type Explanation,
+  inFlight,
+  leastRequest,
+  Pool,
+  type PoolOptions,
+  p2c,
+  random,
+  roundRobin,
+  weightedRoundRobin,
+} from 'fairlead/core';
+import { type EndpointLike, scriptedDiscovery, settled } from 'fairlead/testing';
+import { describe, expect, test } from 'vitest';
+import { endpoint, testEnv } from './helpers.ts';
+
+async function poolOf(set: readonly EndpointLike[], options: Partial<PoolOptions> = {}) {
+  const env = testEnv();
+  const endpoints = set.map(like => (typeof like === 'string' ? endpoint(like) : endpoint(like.id, like)));
+  const source = scriptedDiscovery(endpoints);
+  const pool = new Pool({ discovery: source.discovery, balancer: roundRobin(), env, ...options });
+  await settled();
+  return { pool, source, ...env };
+}
+
+/** The explanation as a table: id, order, share in percent, why. */
+const table = ({ members }: Explanation): string[] =>
+  members.map(
+    ({ id, order, share, why }) =>
+      `${id} ${order ?? '-'} ${share === undefined ? '?' : Math.round(100 * share)} ${why}`,
+  );
+
+describe('an explanation', () => {
+  test('names every member, drained and refused ones too, and says why each would or would not be chosen', async () => {
+    const { pool } = await poolOf(['a', 'b', 'c', { id: 'd', weight: 0 }], {
+      balancer: weightedRoundRobin(),
+      breaker: consecutiveFailures({ threshold: 1, openFor: 1e6 }),
+    });
+    const sick = pool.pick(new Call());
+    sick.end('failure');
+    const call = new Call();
+    const tried = pool.pick(call);
+    call.avoid();
+    tried.end('ignored');
+    const explanation = pool.explain(call);
+    const left = ['a', 'b', 'c'].find(id => id !== sick.endpoint.id && id !== tried.endpoint.id);
+    expect(explanation.round).toBe('untried');
+    expect(table(explanation)).toEqual([
+      `${left} 1 100 its turn is next`,
+      ...['a', 'b', 'c', 'd']
+        .filter(id => id !== left)
+        .map(id =>
+          id === 'd'
+            ? 'd - 0 drained: its weight is 0'
+            : id === sick.endpoint.id
+              ? `${id} - 0 its breaker is open`
+              : `${id} - 0 tried already by this call`,
+        ),
+    ]);
+  });
+
+  test('says how much the pick must settle for: untried, available, panic, or none', async () => {
+    for (const panic of [true, false]) {
+      const { pool } = await poolOf(['a', 'b'], {
+        breaker: consecutiveFailures({ threshold: 1, openFor: 1e6 }),
+        panic,
+      });
+      const rounds = [pool.explain(new Call()).round];
+      const call = new Call();
+      for (let i = 0; i < 2; i++) {
+        pool.pick(call).end('ignored');
+        call.avoid();
+      }
+      rounds.push(pool.explain(call).round);
+      for (let i = 0; i < 2; i++) pool.pick(new Call()).end('failure');
+      rounds.push(pool.explain(new Call()).round);
+      expect(rounds).toEqual(['untried', 'available', panic ? 'panic' : 'none']);
+    }
+  });
+
+  test('is plain data, which prints as it is', async () => {
+    const { pool } = await poolOf(['a', 'b'], { balancer: leastRequest() });
+    const explanation = pool.explain(new Call({ key: 'k' }));
+    expect(JSON.parse(JSON.stringify(explanation))).toEqual(explanation);
+    expect(Object.keys(explanation.members[0]!)).toEqual([
+      'id',
+      'address',
+      'weight',
+      'breaker',
+      'inFlight',
+      'cost',
+      'accepted',
+      'order',
+      'share',
+      'why',
+    ]);
+  });
+
+  test('before the first set there is nobody to name', async () => {
+    const pool = new Pool({
+      discovery: scriptedDiscovery().discovery,
+      balancer: roundRobin(),
+      env: testEnv(),
+    });
+    expect(pool.explain(new Call())).toEqual({ key: undefined, round: 'none', members: [] });
+    pool.close();
+  });
+
+  test('a balancer of the user that does not explain, or throws, leaves the rest as it is', async () => {
+    const silent: Balancer = { picker: members => () => members[0] };
+    const throwing: Balancer = {
+      picker: members =>
+        Object.assign(() => members[0], {
+          explain: () => {
+            throw new Error('no');
+          },
+        }),
+    };
+    for (const balancer of [silent, throwing]) {
+      const { pool } = await poolOf(['a', 'b'], { balancer });
+      expect(table(pool.explain(new Call()))).toEqual(['a - ? available', 'b - ? available']);
+      expect(pool.pick(new Call()).endpoint.id).toBe('a');
+    }
+  });
+
+  test('a breaker or load that throws is shown as not heard', async () => {
+    const { pool } = await poolOf(['a'], {
+      balancer: {
+        ...roundRobin(),
+        load: () => ({
+          begin() {},
+          end() {},
+          cost() {
+            throw new Error('no');
+          },
+        }),
+      },
+      breaker: () => ({
+        state: 'closed',
+        epoch: 0,
+        allows() {
+          throw new Error('no');
+        },
+        begin() {},
+        end() {},
+      }),
+    });
+    expect(pool.explain(new Call()).members[0]).toMatchObject({ accepted: true, cost: Number.NaN });
+  });
+});
+
+describe('the shares an explanation tells are those of the calls that follow', () => {
+  const weights = [5, 3, 2, 1];
+  test.each<[string, () => Balancer]>([
+    ['roundRobin', roundRobin],
+    ['weightedRoundRobin', weightedRoundRobin],
+    ['random', random],
+    ['p2c', () => p2c({ load: inFlight() })],
+    ['leastRequest, looking at all', () => leastRequest({ load: inFlight() })],
+    ['leastRequest, drawing three', () => leastRequest({ load: inFlight(), scan: 0, choices: 3 })],
+  ])('%s', async (_, make) => {
+    const { pool } = await poolOf(
+      weights.map((weight, i) => ({ id: `m${i}`, weight })),
+      { balancer: make() },
+    );
+    // Some have calls in flight, which stay: costs differ, and do not change.
+    const busy = Array.from({ length: 7 }, () => pool.pick(new Call()));
+    const { members } = pool.explain(new Call({ key: 'any' }));
+    const counts = new Map<string, number>();
+    const CALLS = 20_000;
+    for (let i = 0; i < CALLS; i++) {
+      const attempt = pool.pick(new Call({ key: `key ${i}` }));
+      attempt.end('success');
+      counts.set(attempt.endpoint.id, (counts.get(attempt.endpoint.id) ?? 0) + 1);
+    }
+    for (const { id, share } of members) {
+      // One standard deviation of a share is 0.0035 at most.
+      expect(Math.abs((counts.get(id) ?? 0) / CALLS - share!)).toBeLessThan(0.02);
+    }
+    for (const attempt of busy) attempt.end('success');
+  });
+});
