@@ -46,12 +46,14 @@ export type {
   Fault,
   GiveUpEvent,
   GiveUpReason,
+  HedgeEvent,
   MembersChange,
   Observer,
   RetryEvent,
 } from './model/observer.ts';
 export { anyError, type Classifier, type Outcome } from './model/outcome.ts';
 export { Vitals } from './model/vitals.ts';
+export { type HedgeOptions, hedge } from './policy/hedge.ts';
 export { compose, type Policy, type PolicyContext } from './policy/policy.ts';
 export { type RetryOptions, retry } from './policy/retry.ts';
 export { type RetryBudget, type RetryBudgetOptions, retryBudget } from './policy/retry-budget.ts';

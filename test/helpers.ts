@@ -135,6 +135,7 @@ export function logbook(): { readonly observer: Observer; readonly lines: string
       attemptEnd: attempt => lines.push(`attemptEnd ${attempt.endpoint.id} ${attempt.outcome}`),
       retry: ({ attempt, delay, failed }) =>
         lines.push(`retry ${attempt} after ${failed.endpoint}${delay > 0 ? ' later' : ''}`),
+      hedge: ({ attempt, delay }) => lines.push(`hedge ${attempt} after ${Math.round(delay)}`),
       giveUp: ({ reason }) => lines.push(`giveUp ${reason}`),
       breaker: ({ member, from, to }) => lines.push(`breaker ${member.endpoint.id} ${from} ${to}`),
       panic: ({ endpoint: { id } }) => lines.push(`panic ${id}`),

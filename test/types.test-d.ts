@@ -143,6 +143,7 @@ test('every event has its arguments', () => {
     | 'attempt'
     | 'attemptEnd'
     | 'retry'
+    | 'hedge'
     | 'giveUp'
     | 'breaker'
     | 'panic'

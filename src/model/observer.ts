@@ -17,6 +17,8 @@ export interface Observer {
   /** The attempt has its outcome; `elapsed` is known. */
   attemptEnd?(attempt: Attempt): void;
   retry?(retry: RetryEvent): void;
+  /** An attempt is late, and another member is tried as well. */
+  hedge?(hedge: HedgeEvent): void;
   /** A failed call is not tried again. */
   giveUp?(end: GiveUpEvent): void;
   breaker?(move: BreakerMove): void;
@@ -43,6 +45,14 @@ export interface RetryEvent {
   readonly delay: number;
   /** The failed attempt that is made good. */
   readonly failed: AttemptRecord;
+}
+
+export interface HedgeEvent {
+  readonly call: Call;
+  /** The number of the attempt to come, among those that run side by side: 2 for the first hedge. */
+  readonly attempt: number;
+  /** After how long a wait, in ms. */
+  readonly delay: number;
 }
 
 export interface GiveUpEvent {

@@ -39,6 +39,7 @@ const EVENTS: readonly (keyof ClientEvents)[] = [
   'attempt',
   'attemptEnd',
   'retry',
+  'hedge',
   'giveUp',
   'breaker',
   'panic',

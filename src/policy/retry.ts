@@ -3,7 +3,8 @@ import { sleep } from '../base/signal.ts';
 import type { Call, Task } from '../model/call.ts';
 import { blame, type GiveUpReason, guarded, tell } from '../model/observer.ts';
 import type { Policy } from './policy.ts';
-import { type RetryBudget, retryBudget } from './retry-budget.ts';
+import { purseOf } from './purse.ts';
+import type { RetryBudget } from './retry-budget.ts';
 import { isUnsent } from './unsent.ts';
 
 export interface RetryOptions {
@@ -14,7 +15,7 @@ export interface RetryOptions {
    * while a member is available that the call has not tried. Default: 25, 50, 100 and so on up to 1000.
    */
   readonly backoff?: (n: number) => number;
-  /** Default: `retryBudget()`, one for each client. `false`: no bound, for those who know why. */
+  /** Default: `retryBudget()`, one for each client, which `hedge` draws on, too. `false`: no bound, for those who know why. */
   readonly budget?: RetryBudget | false;
 }
 
@@ -34,7 +35,9 @@ export function retry({ attempts = 3, backoff = upTo1000, budget }: RetryOptions
   }
   return (next, context) => {
     const { clock, random, classifier, observer } = context;
-    const purse = budget === undefined ? retryBudget() : budget;
+    const shared = budget === undefined ? purseOf(context) : undefined;
+    if (shared !== undefined) shared.fed = true;
+    const purse = budget === undefined ? shared!.budget : budget;
 
     const deposit = (now: number): void => {
       try {
