@@ -1,7 +1,7 @@
 import type { Call } from '../model/call.ts';
 import type { Member } from '../model/member.ts';
 
-/** Idle members whose costs are within this factor are as good as each other: then weight decides, or chance. */
+/** Idle members of unequal weight whose costs are within this factor are as good as each other: then weight decides. */
 const ALIKE = 2;
 
 /**
@@ -15,6 +15,6 @@ export function better(b: Member, costB: number, a: Member, costA: number, call:
   if (stateA !== stateB && (stateA === 'closed' || stateB === 'closed')) {
     return (stateA === 'closed') === (call.tried.length === 0);
   }
-  if (a.inFlight === 0 && b.inFlight === 0) return costB * ALIKE < costA;
+  if (a.weight !== b.weight && a.inFlight === 0 && b.inFlight === 0) return costB * ALIKE < costA;
   return costB * a.weight < costA * b.weight;
 }

@@ -9,9 +9,9 @@ import { peakEwma } from './peak-ewma.ts';
 import { type Best, ranking } from './ranking.ts';
 
 export interface LeastRequestOptions extends LoadOptions {
-  /** Sets of up to this many members are looked at in full. Default: 32. */
+  /** Sets of up to this many members are looked at in full. Default: 128. */
   readonly scan?: number;
-  /** How many different members of a larger set are drawn and compared. Default: 2. */
+  /** How many different members of a larger set are drawn and compared. Default: 32. */
   readonly choices?: number;
 }
 
@@ -24,7 +24,7 @@ export interface LeastRequestOptions extends LoadOptions {
  * @throws RangeError or TypeError for a bad option
  */
 export function leastRequest(options: LeastRequestOptions = {}): Balancer {
-  const { load = peakEwma(), scan = 32, choices = 2 } = options;
+  const { load = peakEwma(), scan = 128, choices = 32 } = options;
   checkFunction('leastRequest load', load);
   checkNumber('leastRequest scan', scan, 0);
   checkNumber('leastRequest choices', choices, 2, 1000, true);

@@ -41,15 +41,18 @@ test('sets larger than `scan` are drawn from, so the cheapest does not get every
     made.inFlight = 1;
     return made;
   });
-  const share = (scan: number): number => {
-    const pick = leastRequest({ scan }).picker(members, env);
+  const share = (scan: number, choices: number): number => {
+    const pick = leastRequest({ scan, choices }).picker(members, env);
     return (
       Array.from({ length: 1000 }, () => pick(anyCall(), 0)).filter(each => each === members[0]).length / 1000
     );
   };
-  expect(share(40)).toBe(1);
-  // It is in a pair of two drawn from 40 with a chance of 1 in 20; five standard deviations of 0.007 are 0.035.
-  expect(Math.abs(share(39) - 0.05)).toBeLessThan(0.035);
+  expect(share(40, 2)).toBe(1);
+  expect(share(39, 40)).toBe(1);
+  // It is among n drawn from 40 with a chance of n in 40, for no member is drawn twice; five standard deviations of
+  // 0.016 at most are 0.08.
+  for (const choices of [2, 3, 4, 10, 20, 39])
+    expect(Math.abs(share(39, choices) - choices / 40)).toBeLessThan(0.08);
 });
 
 test('among idle members whose costs are alike, weight decides and not the noise in their latencies', () => {
