@@ -112,6 +112,11 @@ function refusal(member: Member, call: Call, now: number, accepted: boolean): st
   if (!member.active) return 'drained: its weight is 0';
   if (accepted) return undefined;
   const { state } = member.breaker;
+  if (member.isolated) return 'isolated by hand';
+  if (member.inFlight >= member.limit) return `it has its ${member.limit} attempts in flight`;
+  if (member.unhealthy) return 'its health checks fail';
+  if (now < member.coolUntil)
+    return `it asked to be left alone for ${Math.ceil(member.coolUntil - now)} ms more`;
   if (state !== 'closed' && !allowed(member, now)) return `its breaker is ${state}`;
   return call.tried.includes(member) ? 'tried already by this call' : 'refused';
 }

@@ -52,6 +52,10 @@ export interface MemberState {
   /** Whether it may be picked: not drained. */
   readonly active: boolean;
   readonly breaker: BreakerState;
+  /** Whether its health checks pass, or there are none. */
+  readonly healthy: boolean;
+  /** Whether it was taken out by hand. */
+  readonly isolated: boolean;
   readonly inFlight: number;
   /** As its load has it; only comparison means anything. NaN if that throws. */
   readonly cost: number;
@@ -69,6 +73,7 @@ export class Pool {
   readonly #panicBelow: number;
   readonly #maxRefused: number;
   readonly #vitals = new Vitals();
+  readonly #isolated = new Set<string>();
   /** With more members refused than that, the breakers are not believed. */
   #mostRefused = 0;
   readonly #readyTimeout: number;
@@ -159,13 +164,17 @@ export class Pool {
   /** Every member as it is now, sorted by id. */
   members(): readonly MemberState[] {
     const now = this.#env.clock.now();
-    return [...this.#members.values()].map(({ endpoint, active, breaker, inFlight, load }) => ({
-      endpoint,
-      active,
-      breaker: breaker.state,
-      inFlight,
-      cost: guarded(this.#site.observer, 'load', () => load.cost(now)) ?? Number.NaN,
-    }));
+    return [...this.#members.values()].map(
+      ({ endpoint, active, breaker, unhealthy, isolated, inFlight, load }) => ({
+        endpoint,
+        active,
+        breaker: breaker.state,
+        healthy: !unhealthy,
+        isolated,
+        inFlight,
+        cost: guarded(this.#site.observer, 'load', () => load.cost(now)) ?? Number.NaN,
+      }),
+    );
   }
 
   /**
@@ -213,13 +222,30 @@ export class Pool {
 
   /** Whether a member is available that the call has not tried yet. */
   readonly hasUntried = (call: Call, now: number): boolean =>
-    this.#active.some(member => !call.tried.includes(member) && member.available(now));
+    this.#active.some(member => member.free && !call.tried.includes(member) && member.available(now));
 
   /** What a pick for such a call would do and why, changing nothing: plain data, for people and logs. */
   explain(call: Call): Explanation {
     const lowest = this.#vitals.refused > this.#mostRefused ? PANIC : 0;
     const now = this.#env.clock.now();
     return explain([...this.#members.values()], this.#picker, call, now, lowest, this.#rounds);
+  }
+
+  /**
+   * Takes a member out by hand: it gets no call, not even in panic, until it is released; what runs there goes on.
+   * Holds for the id, also while discovery does not name it.
+   */
+  isolate(id: string): void {
+    this.#isolated.add(id);
+    const member = this.#members.get(id);
+    if (member !== undefined) member.isolated = true;
+  }
+
+  /** Undoes `isolate`. */
+  release(id: string): void {
+    this.#isolated.delete(id);
+    const member = this.#members.get(id);
+    if (member !== undefined) member.isolated = false;
   }
 
   /** Stops following discovery and refuses new calls. Those that run go on to their end, retries included. */
@@ -394,7 +420,9 @@ export class Pool {
     const breaker = this.#makeBreaker(this.#env);
     for (const name of ['begin', 'end', 'cost'] as const) checkFunction(`load ${name}`, load[name]);
     for (const name of ['allows', 'begin', 'end'] as const) checkFunction(`breaker ${name}`, breaker?.[name]);
-    return new Member(endpoint, load, breaker, this.#vitals);
+    const member = new Member(endpoint, load, breaker, this.#vitals);
+    member.isolated = this.#isolated.has(endpoint.id);
+    return member;
   }
 
   #noEndpoints(message: string): FairleadError {

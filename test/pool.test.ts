@@ -12,6 +12,7 @@ import {
   type PoolOptions,
   p2c,
   roundRobin,
+  weightedRoundRobin,
 } from 'fairlead/core';
 import { type ScriptedDiscovery, scriptedDiscovery, settled } from 'fairlead/testing';
 import { describe, expect, test } from 'vitest';
@@ -252,6 +253,24 @@ describe('picking', () => {
     expect(lines.filter(line => line.startsWith('panic'))).toHaveLength(4);
   });
 
+  test.each([
+    ['roundRobin', roundRobin],
+    ['weightedRoundRobin', weightedRoundRobin],
+  ])('in panic %s goes on in turns: nobody is left out', async (_, balancer) => {
+    for (const size of [2, 3, 4]) {
+      const { pool } = await poolOf(endpoints(size), {
+        balancer: balancer(),
+        breaker: consecutiveFailures({ threshold: 1, openFor: 1e6 }),
+      });
+      const called = Array.from({ length: 3 * size }, () => {
+        const attempt = pool.pick(new Call());
+        attempt.end('failure');
+        return attempt.endpoint.id;
+      });
+      for (const id of called) expect(called.filter(each => each === id)).toHaveLength(3);
+    }
+  });
+
   test('without panic it fails at once, and says of how many', async () => {
     const { pool, lines } = await poolOf([a, b], {
       breaker: consecutiveFailures({ threshold: 1, openFor: 1e6 }),
@@ -350,6 +369,74 @@ describe('picking', () => {
     expect(() => pool.pick(new Call())).toThrow(
       expect.objectContaining({ code: 'NO_AVAILABLE_ENDPOINT', message: '2 of 4 endpoints are refused' }),
     );
+  });
+
+  test('a member isolated by hand gets no call, not even in panic, until it is released', async () => {
+    const { pool, set, picks } = await poolOf([a, b], {
+      breaker: consecutiveFailures({ threshold: 1, openFor: 1e6 }),
+    });
+    const running = [pool.pick(new Call()), pool.pick(new Call())].find(
+      ({ endpoint: { id } }) => id === 'a',
+    )!;
+    pool.isolate('a');
+    expect(pool.members().map(({ isolated }) => isolated)).toEqual([true, false]);
+    expect(new Set(picks(10))).toEqual(new Set(['b']));
+    pool.pick(new Call()).end('failure'); // b is refused, and called in panic all the same
+    expect(new Set(picks(10))).toEqual(new Set(['b']));
+    expect(pool.explain(new Call()).members.find(({ id }) => id === 'a')!.why).toBe('isolated by hand');
+    running.end('success');
+    await set([b]);
+    await set([a, b]); // the id stays isolated while discovery does not name it
+    expect(new Set(picks(10))).toEqual(new Set(['b']));
+    pool.isolate('b');
+    expect(() => pool.pick(new Call())).toThrow(expect.objectContaining({ code: 'NO_AVAILABLE_ENDPOINT' }));
+    pool.release('a');
+    expect(new Set(picks(10))).toEqual(new Set(['a']));
+    pool.release('b');
+    pool.release('nobody');
+  });
+
+  test('a member that failed and asked to be left alone is, for so long; in panic it is called all the same', async () => {
+    const { pool, clock, picks } = await poolOf([a, b], { breaker: false });
+    const attempt = pool.pick(new Call());
+    const { id } = attempt.endpoint;
+    attempt.retryAfter = 2000;
+    attempt.end('failure');
+    expect(picks(10)).not.toContain(id);
+    const { why } = pool.explain(new Call()).members.find(member => member.id === id)!;
+    expect(why).toBe('it asked to be left alone for 2000 ms more');
+    const other = pool.pick(new Call());
+    other.retryAfter = 1000;
+    other.end('failure');
+    expect(new Set(picks(10)).size).toBe(2); // all ask for it: somebody must be called
+    await clock.advance(1000);
+    expect(picks(10)).not.toContain(id);
+    await clock.advance(1000);
+    expect(picks(10)).toContain(id);
+  });
+
+  test.each([
+    ['a success', 'success', 5000],
+    ['no evidence', 'ignored', 5000],
+    ['nonsense', 'failure', Number.NaN],
+    ['the past', 'failure', -1],
+  ] as const)('%s cools nobody down', async (_, outcome, retryAfter) => {
+    const { pool, picks } = await poolOf([a, b]);
+    const attempt = pool.pick(new Call());
+    attempt.retryAfter = retryAfter;
+    attempt.end(outcome);
+    expect(picks(10)).toContain(attempt.endpoint.id);
+  });
+
+  test('nobody is left alone for longer than five minutes', async () => {
+    const { pool, clock, picks } = await poolOf([a, b]);
+    const attempt = pool.pick(new Call());
+    attempt.retryAfter = Number.POSITIVE_INFINITY;
+    attempt.end('failure');
+    await clock.advance(299_999);
+    expect(picks(10)).not.toContain(attempt.endpoint.id);
+    await clock.advance(1);
+    expect(picks(10)).toContain(attempt.endpoint.id);
   });
 
   test('a set that changes forgets no breaker: panic lasts until members are well', async () => {

@@ -30,6 +30,8 @@ export function inTurn(schedule: readonly Member[], first: number): Turns {
       standIn = standIn + 1 === length ? 0 : standIn + 1;
       if (call.accepts(other, now)) return other;
     }
+    // Nobody had the turn: were it gone, half of an even number of members would never be picked in panic.
+    turn = turn === 0 ? length - 1 : turn - 1;
     return undefined;
   };
   const explain = (call: Call, now: number): Preference[] => {

@@ -85,7 +85,7 @@ export class Call {
   /** Whether a picker may answer this member. */
   accepts(member: Member, now: number): boolean {
     const { acceptance } = this;
-    if (acceptance < PANIC && !member.available(now)) return false;
+    if (!member.free || (acceptance < PANIC && !member.available(now))) return false;
     if (this.filter !== undefined && !this.filter(member, this, now)) return false;
     return acceptance % 2 === 1 || this.tried === NONE || !this.tried.includes(member);
   }

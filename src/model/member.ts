@@ -25,9 +25,17 @@ export class Member {
   inFlight = 0;
   /** Whether it belongs to the set and may be picked: not removed, not drained. */
   active = false;
-  /** Whether its breaker was not closed when it last moved. */
+  /** Taken out by hand: it gets no call, not even in panic. */
+  isolated = false;
+  /** Its health checks fail. */
+  unhealthy = false;
+  /** It asked to be left alone until then, in monotonic ms. */
+  coolUntil = Number.NEGATIVE_INFINITY;
+  /** How many attempts it may have in flight; beyond, it gets none, not even in panic. */
+  limit = Number.POSITIVE_INFINITY;
+  /** Whether its breaker was not closed, or its health checks failed, when that last changed. */
   refused = false;
-  /** Its breaker is not heeded, for as many members as may be are refused already. */
+  /** Breaker, checks and coolness are not heeded, for as many members as may be are refused already. */
   spared = false;
   /** What it has in common with the other members of its pool. */
   readonly vitals: Vitals;
@@ -40,9 +48,14 @@ export class Member {
     this.vitals = vitals;
   }
 
-  /** Whether its breaker lets a call begin, or is not heeded. */
+  /** Whether it can take one more attempt at all. */
+  get free(): boolean {
+    return !this.isolated && this.inFlight < this.limit;
+  }
+
+  /** Whether, for all that is known of it, it may be called. */
   available(now: number): boolean {
-    return this.breaker.allows(now) || this.spared;
+    return (this.breaker.allows(now) && !this.unhealthy && now >= this.coolUntil) || this.spared;
   }
 
   /** Takes in what discovery says of it now. */
@@ -125,6 +138,8 @@ export class Attempt implements Flight {
     this.elapsed = elapsed;
     this.error = error;
     member.inFlight--;
+    if (outcome === 'failure' && this.retryAfter! > 0)
+      member.coolUntil = Math.max(member.coolUntil, now + Math.min(LONGEST_COOL, this.retryAfter!));
     const from = member.breaker.state;
     try {
       member.breaker.end(outcome, elapsed, this.epoch, now);
@@ -140,6 +155,9 @@ export class Attempt implements Flight {
     tell(observer, 'attemptEnd', this);
   }
 }
+
+/** For how long a member may ask to be left alone, in ms: Envoy's bound for `Retry-After`. */
+const LONGEST_COOL = 300_000;
 
 /** A member shown to be well starts afresh: else what it cost while it was ill would keep it idle for long. */
 function moved(member: Member, from: BreakerState, { observer }: Site): void {

@@ -4,7 +4,7 @@ import type { Member } from './member.ts';
 export class Vitals {
   /** Changes of the set and moves of breakers: who counts members by their state need not count again until it changes. */
   moves = 0;
-  /** Members whose breaker is not closed. */
+  /** Members whose breaker is not closed, or whose health checks fail. */
   refused = 0;
   /** How many breakers may be heeded at once. */
   #limit = Number.POSITIVE_INFINITY;
@@ -21,7 +21,7 @@ export class Vitals {
     }
   }
 
-  /** A member's breaker has moved. */
+  /** A member's breaker has moved, or its health. */
   moved(member: Member): void {
     this.moves++;
     if (!member.active) return;
@@ -33,7 +33,7 @@ export class Vitals {
   }
 
   #count(member: Member): void {
-    member.refused = member.breaker.state !== 'closed';
+    member.refused = member.breaker.state !== 'closed' || member.unhealthy;
     member.spared = member.refused && this.#heeded >= this.#limit;
     if (!member.refused) return;
     this.refused++;
