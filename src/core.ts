@@ -15,6 +15,7 @@ export { sleep } from './base/signal.ts';
 export { type ConsecutiveFailuresOptions, consecutiveFailures } from './breaker/consecutive-failures.ts';
 export { type FailureRateOptions, failureRate } from './breaker/failure-rate.ts';
 export type { OpenOptions } from './breaker/machine.ts';
+export { type OutlierOptions, outliers } from './breaker/outliers.ts';
 export { type Client, type ClientOptions, createClient } from './client.ts';
 export { type Discovery, fixed, type PollOptions, poll } from './discovery/discovery.ts';
 export { type Follower, type FollowOptions, follow } from './discovery/follow.ts';
@@ -26,7 +27,13 @@ export {
   type RegistryOptions,
 } from './discovery/registry.ts';
 export type { Explanation, MemberExplanation } from './explain.ts';
-export { alwaysClosed, type Breaker, type BreakerState, type MakeBreaker } from './model/breaker.ts';
+export {
+  alwaysClosed,
+  type Breaker,
+  type BreakerState,
+  type MakeBreaker,
+  type Peers,
+} from './model/breaker.ts';
 export {
   Acceptance,
   Call,

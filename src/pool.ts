@@ -74,6 +74,7 @@ export class Pool {
   readonly #maxRefused: number;
   readonly #vitals = new Vitals();
   readonly #isolated = new Set<string>();
+  readonly #peers = (): readonly Member[] => this.#active;
   /** With more members refused than that, the breakers are not believed. */
   #mostRefused = 0;
   readonly #readyTimeout: number;
@@ -417,7 +418,7 @@ export class Pool {
   /** @throws TypeError if what the user's code made is no load or no breaker, such as a factory of one */
   #member(endpoint: Endpoint): Member {
     const load = this.#balancer.load?.(this.#env) ?? noLoad;
-    const breaker = this.#makeBreaker(this.#env);
+    const breaker = this.#makeBreaker(this.#env, this.#peers);
     for (const name of ['begin', 'end', 'cost'] as const) checkFunction(`load ${name}`, load[name]);
     for (const name of ['allows', 'begin', 'end'] as const) checkFunction(`breaker ${name}`, breaker?.[name]);
     const member = new Member(endpoint, load, breaker, this.#vitals);

@@ -13,6 +13,7 @@ import {
   hedge,
   leastRequest,
   merge,
+  outliers,
   Pool,
   p2c,
   peakEwma,
@@ -29,6 +30,12 @@ import {
 } from 'fairlead/core';
 import { settled } from 'fairlead/testing';
 import { describe, expect, test } from 'vitest';
+import { HashRing } from '../src/balancer/hash-ring.ts';
+import { jump } from '../src/balancer/jump.ts';
+import { jumpHash } from '../src/balancer/jump-hash.ts';
+import { maglev } from '../src/balancer/maglev.ts';
+import { createMaglev } from '../src/balancer/maglev-table.ts';
+import { createRendezvous, rendezvous } from '../src/balancer/rendezvous.ts';
 import { shown } from '../src/base/errors.ts';
 import { anyCall, endpoint, endpoints, member, rig, testEnv, watch } from './helpers.ts';
 
@@ -48,6 +55,29 @@ const OPTIONS: readonly (readonly [string, (value: never) => unknown, readonly u
   ['ring weight of "a"', weight => createRing([{ id: 'a', weight }]), [...NO_NUMBERS, 0, -1, Infinity]],
   ['ring weight of "a"', weight => createRing().add('a', weight), [...NO_NUMBERS, 0, -1, Infinity]],
   ['ring getN', n => createRing(['a']).getN('key', n), [...NO_NUMBERS, -1]],
+  ['ring boundedLoad', boundedLoad => ring({ boundedLoad }), [...NO_NUMBERS, 1, 0, -2, Infinity]],
+  ['ring overflow', overflow => ring({ overflow }), [null, 'leap', 5, true]],
+  ['maglev size', size => maglev({ size }), [...NO_NUMBERS, 0, 1, -7, 7.5, 65_536, 257 * 257, 5_000_081]],
+  ['maglev size', size => createMaglev(['a'], { size }), [65_536, '65537']],
+  ['maglev hash', hash => maglev({ hash }), NO_FUNCTIONS],
+  ['maglev boundedLoad', boundedLoad => maglev({ boundedLoad }), [...NO_NUMBERS, 1, Infinity]],
+  ['maglev member id', id => createMaglev([{ id }]), [null, undefined, '', 5, {}]],
+  ['maglev weight of "a"', weight => createMaglev([{ id: 'a', weight }]), [...NO_NUMBERS, 0, -1, Infinity]],
+  ['maglev getN', n => createMaglev(['a']).getN('key', n), [...NO_NUMBERS, -1]],
+  ['key', key => createMaglev(['a']).get(key), [null, undefined, 5, {}]],
+  ['rendezvous hash', hash => rendezvous({ hash }), [...NO_FUNCTIONS.slice(1)]],
+  ['rendezvous hash', hash => createRendezvous([], { hash }), NO_FUNCTIONS],
+  ['rendezvous boundedLoad', boundedLoad => rendezvous({ boundedLoad }), [...NO_NUMBERS, 1, Infinity]],
+  ['rendezvous member id', id => createRendezvous([{ id }]), [null, undefined, '', 5, {}]],
+  ['rendezvous weight of "a"', weight => createRendezvous([{ id: 'a', weight }]), [...NO_NUMBERS, 0, -1]],
+  ['rendezvous getN', n => createRendezvous(['a']).getN('key', n), [...NO_NUMBERS, -1]],
+  ['key', key => createRendezvous(['a']).getN(key, 2), [null, undefined, 5, {}]],
+  ['jump shard', shard => jump({ shard }), NO_FUNCTIONS],
+  ['jump replicas', replicas => jump({ replicas }), NO_FUNCTIONS],
+  ['jump replicas', made => jump({ replicas: () => made }), [null, undefined, 5, {}]],
+  ['jump hash', hash => jump({ hash }), NO_FUNCTIONS],
+  ['jumpHash shards', shards => jumpHash('key', shards), [...NO_NUMBERS, 0, -1, 1.5, 2 ** 31]],
+  ['jumpHash key', key => jumpHash(key, 5), [null, undefined, {}, -1, 1.5, 2 ** 53, Number.NaN]],
   ['leastRequest scan', scan => leastRequest({ scan }), [...NO_NUMBERS, -1]],
   ['leastRequest choices', choices => leastRequest({ choices }), [...NO_NUMBERS, 1, 2.5, 1001]],
   ['leastRequest load', load => leastRequest({ load }), NO_FUNCTIONS],
@@ -55,6 +85,16 @@ const OPTIONS: readonly (readonly [string, (value: never) => unknown, readonly u
   ['peakEwma decay', decay => peakEwma({ decay }), [...NO_NUMBERS, 0, -1]],
   ['peakEwma failurePenalty', failurePenalty => peakEwma({ failurePenalty }), [...NO_NUMBERS, 0.9, -1]],
   ['peakEwma failureHalfLife', failureHalfLife => peakEwma({ failureHalfLife }), [...NO_NUMBERS, 0, -1]],
+  ['outliers consecutive', consecutive => outliers({ consecutive }), [...NO_NUMBERS, 0]],
+  ['outliers failureShare', failureShare => outliers({ failureShare }), [...NO_NUMBERS, 0, -1]],
+  ['outliers deviations', deviations => outliers({ deviations }), [...NO_NUMBERS, -1]],
+  ['outliers slowness', slowness => outliers({ slowness }), [...NO_NUMBERS, 0.5]],
+  ['outliers slowerBy', slowerBy => outliers({ slowerBy }), [...NO_NUMBERS, -1]],
+  ['outliers interval', interval => outliers({ interval }), [...NO_NUMBERS, 0, Infinity]],
+  ['outliers minCalls', minCalls => outliers({ minCalls }), [...NO_NUMBERS, 0, 1.5]],
+  ['outliers minMembers', minMembers => outliers({ minMembers }), [...NO_NUMBERS, 1, 2.5]],
+  ['outliers maxEjected', maxEjected => outliers({ maxEjected }), [...NO_NUMBERS, -0.1, 1.1]],
+  ['outliers openFor', openFor => outliers({ openFor }), [...NO_NUMBERS, 0]],
   ['hedge delay', delay => hedge({ delay }), [...NO_NUMBERS, -1]],
   ['hedge percentile', percentile => hedge({ percentile }), [...NO_NUMBERS, -0.1, 1.1]],
   ['hedge attempts', attempts => hedge({ attempts }), [...NO_NUMBERS, 1, 2.5, 101]],
@@ -223,6 +263,7 @@ const BALANCERS: readonly (readonly [string, () => Balancer])[] = [
   ['p2c', p2c],
   ['leastRequest', leastRequest],
   ['ring of 16 points each', () => ring({ points: 16 })],
+  ['maglev of 655 373 slots', () => maglev({ size: 655_373 })],
 ];
 
 describe.each(BALANCERS)('%s', (name, make) => {
@@ -242,7 +283,7 @@ describe.each(BALANCERS)('%s', (name, make) => {
     }
   });
 
-  if (name.startsWith('ring')) return; // it limits its points: below
+  if (name.startsWith('ring')) return; // what it does is told below
   test('weights of any size that a number can have make no share wrong', () => {
     const env = testEnv();
     const made = make();
@@ -259,20 +300,85 @@ describe.each(BALANCERS)('%s', (name, make) => {
 });
 
 describe('a ring that would be too large', () => {
-  test.each<[string, root.Endpoint[]]>([
-    ['a weight that is a mistake', [endpoint('a'), endpoint('b', { weight: 1e9 })]],
-    ['100 000 members of 160 points', Array.from({ length: 100_000 }, (_, i) => endpoint(`e${i}`))],
-  ])('for %s is refused with advice, and the last good one stands', async (_, large) => {
-    const { client, source, lines } = rig(2, { balancer: ring() });
+  const some = Array.from({ length: 500 }, (_, i) => `key ${i}`);
+
+  test('for a weight that is a mistake has fewer points for all, and works', async () => {
+    const { client, source } = rig(2, { balancer: ring() });
     await client.ready();
-    source.set(large);
+    source.set([endpoint('a'), endpoint('b', { weight: 1e9 })]);
     await settled();
     expect(client.pool.size).toBe(2);
-    expect(lines.at(-1)).toMatch(
-      /^discoveryError a ring of \d+ points is too large; lower `points` or the weights/,
-    );
-    expect(await client.run(async () => 1)).toBe(1);
+    const called = await Promise.all(some.map(key => client.run(async ({ id }) => id, { key })));
+    expect(new Set(called)).toEqual(new Set(['b']));
   });
+
+  /** As many points as fit here are enough to see the rule by. */
+  const MOST = 10_000;
+  const ringOf = (weights: Record<string, number>, points = 160): HashRing => {
+    const made = new HashRing({ points }, MOST);
+    made.update(Object.entries(weights).map(([id, weight]) => ({ id, weight })));
+    return made;
+  };
+
+  test.each([
+    ['65535 and 1, as DNS may say', 65_535, 1],
+    ['most of what a number can be', Number.MAX_VALUE, Number.MAX_VALUE / 3],
+    ['that are merely large', 150, 50],
+  ])('for weights of %s halves the points until they fit, and keeps the shares', (_, a, b) => {
+    const made = ringOf({ a, b });
+    expect(made.table.count).toBeLessThanOrEqual(MOST);
+    expect(made.table.count).toBeGreaterThan(MOST / 2);
+    // 2500 points for the least of them that has a share to speak of: a standard deviation of 2 %.
+    expect(Math.abs(made.distribution().get('a')! - 1 / (1 + b / a))).toBeLessThan(0.03);
+  });
+
+  test('leaves a point to each, and refuses a set only if there are more members than points', () => {
+    const many = Object.fromEntries(Array.from({ length: MOST }, (_, i) => [`m${i}`, 1]));
+    expect(ringOf(many).table.count).toBe(MOST);
+    expect(() => ringOf({ ...many, another: 1 })).toThrow(
+      `a ring of ${MOST + 1} members is too large; ${MOST} is the most`,
+    );
+  });
+
+  test('is the same whichever way it came about, and whole again when the weight is mended', () => {
+    const owners = (made: HashRing): (string | undefined)[] => some.map(key => made.idAt(made.find(key)));
+    const whole = ringOf({ a: 1, b: 1, c: 1 }, 1000);
+    expect(whole.table.count).toBe(3000);
+    const large = ringOf({ a: 1, b: 1, c: 14 }, 1000);
+    expect(large.table.count).toBe(8000);
+    const edited = ringOf({ a: 1, b: 1.0001 }, 1000);
+    edited.put({ id: 'b', weight: 1 });
+    edited.put({ id: 'c', weight: 14 });
+    expect(owners(edited)).toEqual(owners(large));
+    edited.put({ id: 'c', weight: 1 });
+    expect(edited.table.count).toBe(3000);
+    expect(owners(edited)).toEqual(owners(whole));
+    edited.put({ id: 'd', weight: 30 });
+    expect(edited.drop('d')).toBe(true);
+    expect(owners(edited)).toEqual(owners(whole));
+  });
+
+  test('moves no key between members that stay while the number of halvings stays', () => {
+    const owners = (made: HashRing): (string | undefined)[] => some.map(key => made.idAt(made.find(key)));
+    const before = owners(ringOf({ a: 1, b: 1, c: 14 }, 1000));
+    const after = owners(ringOf({ a: 1, b: 1, c: 14, d: 2 }, 1000));
+    expect(after).toContain('d');
+    after.forEach((owner, i) => {
+      if (owner !== 'd') expect(owner).toBe(before[i]);
+    });
+  });
+});
+
+test('a maglev table with fewer slots than members refuses the set with advice, and the last good one stands', async () => {
+  const { client, source, lines } = rig(5, { balancer: maglev({ size: 7 }) });
+  await client.ready();
+  source.set(endpoints(8));
+  await settled();
+  expect(lines.at(-1)).toBe(
+    'discoveryError a maglev table of 7 slots is too small for 8 members; raise `size`',
+  );
+  expect(client.pool.size).toBe(5);
+  expect(await client.run(async () => 1, { key: 'k' })).toBe(1);
 });
 
 describe('a hash of the user', () => {
@@ -323,6 +429,42 @@ describe('a hash of the user', () => {
     const { random: chance } = testEnv();
     const made = createRing(['a', 'b', 'c'], { hash: () => chance() * 2 ** 32 });
     expect(() => made.remove('b')).toThrow('ring hash must answer the same for the same key');
+  });
+
+  test('that answers no whole number, or the same for all, still makes a table, and places keys', () => {
+    for (const hash of [() => Number.NaN, () => 'x' as never, () => -1.5, () => 7, () => Infinity]) {
+      for (const make of [createMaglev, createRendezvous]) {
+        const made = make(['a', 'b', 'c'], { hash });
+        expect(made.getN('key', 3).sort()).toEqual(['a', 'b', 'c']);
+        expect(made.get('key')).toBe(made.get('other'));
+      }
+      const pick = maglev({ hash }).picker([member('a'), member('b')], testEnv());
+      expect(pick(anyCall('key'), 0)).toBe(pick(anyCall('other'), 0));
+    }
+  });
+
+  test.each([
+    ['maglev', () => maglev],
+    ['rendezvous', () => rendezvous],
+  ])('that throws refuses the set, or sends the call anywhere: %s', async (_, make) => {
+    let broken = '';
+    const hash = (key: string, seed?: number): number => {
+      if (key === broken) throw new Error('no hash');
+      return xxh32(key, seed);
+    };
+    const { client, source, lines } = rig(endpoints(4), { balancer: make()({ hash }) });
+    await client.ready();
+    broken = 'bad';
+    expect(await client.run(async () => 1, { key: 'bad' })).toBe(1);
+    expect(lines).toContain('fault balancer no hash');
+    source.set([...endpoints(4), endpoint('bad')]);
+    await settled();
+    expect(lines.at(-1)).toBe('discoveryError no hash');
+    expect(client.pool.size).toBe(4);
+    broken = '';
+    source.set([...endpoints(3), endpoint('bad')]);
+    await settled();
+    expect(client.pool.size).toBe(4);
   });
 
   test('that answers no whole number, or the same for all, still makes a ring', () => {

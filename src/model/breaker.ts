@@ -24,5 +24,8 @@ export const alwaysClosed: Breaker = {
   end() {},
 };
 
-/** Makes the breaker of one member: what `consecutiveFailures()` and its like answer. */
-export type MakeBreaker = (env: Env) => Breaker;
+/** The breakers of a pool's members as they are now, drained ones left out. */
+export type Peers = () => Iterable<{ readonly breaker: Breaker }>;
+
+/** Makes the breaker of one member: what `consecutiveFailures()` and its like answer. `peers` is one for each pool. */
+export type MakeBreaker = (env: Env, peers?: Peers) => Breaker;

@@ -1,4 +1,4 @@
-import { consecutiveFailures, failureRate } from 'fairlead';
+import { consecutiveFailures, failureRate, outliers } from 'fairlead';
 import { describeBreaker } from './breaker.ts';
 
 const opens = { first: 1000, most: 30_000 };
@@ -24,3 +24,11 @@ describeBreaker(
 describeBreaker('failureRate where slow calls count', failureRate({ slowerThan: 100, threshold: 0.9 }), {
   opens,
 });
+describeBreaker('outliers', outliers(), { opens: { first: 30_000, most: 300_000 } });
+describeBreaker(
+  'outliers, by the share of failures',
+  outliers({ consecutive: Infinity, minCalls: 4, probes: 2 }),
+  {
+    probes: 2,
+  },
+);

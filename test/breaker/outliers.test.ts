@@ -1,0 +1,181 @@
+import { fixed } from 'fairlead';
+import { Call, type OutlierOptions, outliers, Pool, roundRobin } from 'fairlead/core';
+import { settled } from 'fairlead/testing';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { endpoints, testEnv } from '../helpers.ts';
+
+/** How a member answers call n: how long it takes in ms, and whether it fails. */
+type Answer = (member: number, n: number) => { readonly ms?: number; readonly fails?: boolean };
+
+/** A pool whose members are called in turn, round after round, each call a ms after the one before. */
+async function poolOf(size: number, options: OutlierOptions) {
+  const env = testEnv();
+  const pool = new Pool({
+    discovery: fixed(endpoints(size)),
+    balancer: roundRobin(),
+    breaker: outliers({ jitter: 0, ...options }),
+    panic: false,
+    env,
+  });
+  await settled();
+  let n = 0;
+  const call = async (answer: Answer): Promise<void> => {
+    const attempt = pool.pick(new Call());
+    const { ms = 1, fails = false } = answer(Number(attempt.endpoint.id.slice(1)), n++);
+    await env.clock.advance(ms);
+    attempt.end(fails ? 'failure' : 'success');
+  };
+  return {
+    ...env,
+    pool,
+    calls: async (count: number, answer: Answer) => {
+      for (let i = 0; i < count; i++) await call(answer);
+    },
+    out: () =>
+      pool
+        .members()
+        .flatMap(({ endpoint: { id }, breaker }) => (breaker === 'closed' ? [] : [Number(id.slice(1))])),
+  };
+}
+
+/** Only one rule at a time. */
+const none = {
+  consecutive: Infinity,
+  failureShare: 2,
+  deviations: Infinity,
+  slowness: Infinity,
+  maxEjected: 1,
+};
+
+describe('a member is ejected', () => {
+  test('for failures in a row, and a success in between starts the row anew', async () => {
+    const { calls, out } = await poolOf(3, { ...none, consecutive: 5 });
+    await calls(45, (member, n) => ({ fails: member === 1 && Math.floor(n / 3) % 5 !== 4 }));
+    expect(out()).toEqual([]);
+    await calls(15, member => ({ fails: member === 1 }));
+    expect(out()).toEqual([1]);
+  });
+
+  test('for its share of failures, whatever the others do: all may fail', async () => {
+    const { calls, out } = await poolOf(4, { ...none, failureShare: 0.5, minCalls: 10 });
+    await calls(36, (_, n) => ({ fails: Math.floor(n / 4) % 2 === 0 }));
+    expect(out()).toEqual([]); // nine calls each: too few to judge by
+    await calls(4, () => ({ fails: true }));
+    expect(out()).toEqual([0, 1, 2, 3]);
+  });
+
+  test('for a success rate apart from the others, as soon as the interval is over', async () => {
+    const { calls, out } = await poolOf(10, { ...none, deviations: 1.9, interval: 1000 });
+    // One fails a tenth of its calls, the others hardly ever.
+    await calls(1000, (member, n) => ({ fails: member === 7 ? n % 100 < 20 : n % 501 === 0 }));
+    expect(out()).toEqual([]);
+    await calls(20, () => ({}));
+    expect(out()).toEqual([7]);
+  });
+
+  test('for a latency apart from the others', async () => {
+    const { calls, out } = await poolOf(5, { ...none, slowness: 3, interval: 2000 });
+    await calls(400, member => ({ ms: member === 2 ? 40 : 5 }));
+    expect(out()).toEqual([2]);
+  });
+
+  test.each([
+    ['not three times the median', 14, 5],
+    ['not ten ms above it', 9, 1],
+  ])('but not for one that is %s', async (_, slow, rest) => {
+    const { calls, out } = await poolOf(5, { ...none, slowness: 3, slowerBy: 10, interval: 1000 });
+    await calls(1000, member => ({ ms: member === 2 ? slow : rest }));
+    expect(out()).toEqual([]);
+  });
+
+  test('nor by comparison with too few others, or on too few calls', async () => {
+    const few = await poolOf(2, { ...none, slowness: 3, interval: 1000 });
+    await few.calls(200, member => ({ ms: member === 1 ? 100 : 5 }));
+    expect(few.out()).toEqual([]);
+    const rare = await poolOf(5, { ...none, slowness: 3, interval: 1000, minCalls: 20 });
+    await rare.calls(50, member => ({ ms: member === 1 ? 500 : 50 }));
+    expect(rare.out()).toEqual([]);
+  });
+});
+
+test('the deviations are blind when more than 22 % fail; the share of failures is not', async () => {
+  for (const [size, failing] of [
+    [5, 2],
+    [20, 5],
+  ] as const) {
+    const fails: Answer = member => ({ fails: member < failing });
+    const blind = await poolOf(size, { ...none, deviations: 1.9, interval: 1000 });
+    await blind.calls(5000, fails);
+    expect(blind.out()).toEqual([]);
+    const sighted = await poolOf(size, { ...none, deviations: 1.9, interval: 1000, failureShare: 0.5 });
+    await sighted.calls(5000, fails);
+    expect(sighted.out()).toEqual(Array.from({ length: failing }, (_, i) => i));
+  }
+});
+
+test('no more than the share allowed are out at once, and one always may be', async () => {
+  for (const [size, maxEjected, most] of [
+    [10, 0.3, 3],
+    [10, 0, 1],
+    [10, 1, 10],
+    [1, 0, 1],
+    [3, 0.5, 1],
+  ] as const) {
+    const { calls, out } = await poolOf(size, { ...none, consecutive: 3, maxEjected });
+    for (let i = 0; i < 20 && out().length < size; i++)
+      await calls(size, () => ({ fails: true })).catch(() => {});
+    expect(out()).toHaveLength(most);
+  }
+});
+
+test('an ejected member comes back by a probe; ejected again soon, it stays out twice as long', async () => {
+  const { calls, out, clock, pool } = await poolOf(3, { ...none, consecutive: 2, openFor: 1000 });
+  const fails: Answer = member => ({ fails: member === 0 });
+  await calls(6, fails);
+  expect(out()).toEqual([0]);
+  await clock.advance(1000);
+  await calls(6, fails);
+  expect(out()).toEqual([0]); // its probe failed
+  await clock.advance(1500);
+  await calls(6, () => ({}));
+  expect(out()).toEqual([0]); // not yet
+  await clock.advance(500);
+  await calls(6, () => ({}));
+  expect(out()).toEqual([]);
+  expect(clock.pending).toBe(0);
+  pool.close();
+});
+
+test('members of one pool are not compared with those of another that has the same options', async () => {
+  const breaker = outliers({ ...none, slowness: 3, interval: 1000, jitter: 0 });
+  const env = testEnv();
+  const pools = [50, 1].map(
+    () => new Pool({ discovery: fixed(endpoints(3)), balancer: roundRobin(), breaker, env }),
+  );
+  await settled();
+  for (let n = 0; n < 300; n++)
+    for (const [i, pool] of pools.entries()) {
+      const attempt = pool.pick(new Call());
+      await env.clock.advance(i === 0 ? 50 : 1);
+      attempt.end('success');
+    }
+  expect(pools.flatMap(pool => pool.members().map(({ breaker: state }) => state))).not.toContain('open');
+  for (const pool of pools) pool.close();
+});
+
+test('whatever the members do, one that does as all others do is not ejected by comparison', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.integer({ min: 3, max: 8 }),
+      fc.integer({ min: 1, max: 50 }),
+      fc.integer({ min: 2, max: 10 }),
+      async (size, ms, every) => {
+        const { calls, out } = await poolOf(size, { ...none, deviations: 1.9, slowness: 2, interval: 500 });
+        await calls(size * 60, (_, n) => ({ ms, fails: Math.floor(n / size) % every === 0 }));
+        expect(out()).toEqual([]);
+      },
+    ),
+    { numRuns: 20 },
+  );
+});
