@@ -27,6 +27,7 @@ export {
   type RegistryOptions,
 } from './discovery/registry.ts';
 export type { Explanation, MemberExplanation } from './explain.ts';
+export { type HealthCheckOptions, healthChecks } from './health/health-checks.ts';
 export {
   alwaysClosed,
   type Breaker,
@@ -46,6 +47,7 @@ export {
   type Verdict,
 } from './model/call.ts';
 export type { Endpoint } from './model/endpoint.ts';
+export type { HealthCheck, HealthMonitor, MakeHealth } from './model/health.ts';
 export { type Flight, type Load, type LoadReport, noLoad } from './model/load.ts';
 export { Attempt, Member, type Site } from './model/member.ts';
 export type {
@@ -53,6 +55,7 @@ export type {
   Fault,
   GiveUpEvent,
   GiveUpReason,
+  HealthChange,
   HedgeEvent,
   MembersChange,
   Observer,

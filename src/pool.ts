@@ -9,6 +9,7 @@ import { type Explanation, explain } from './explain.ts';
 import { alwaysClosed, type BreakerState, type MakeBreaker } from './model/breaker.ts';
 import { type Acceptance, type Call, PANIC, ROUNDS, type Run, type Task } from './model/call.ts';
 import type { Endpoint } from './model/endpoint.ts';
+import type { HealthMonitor, MakeHealth } from './model/health.ts';
 import { noLoad } from './model/load.ts';
 import { type Attempt, Member, type Site } from './model/member.ts';
 import { blame, guarded, type Observer, tell } from './model/observer.ts';
@@ -21,6 +22,8 @@ export interface PoolOptions {
   readonly balancer: Balancer;
   /** What takes a failing member out for a while. Default: nothing does. */
   readonly breaker?: MakeBreaker | false | undefined;
+  /** Asks members whether they are well. Default: nobody does. */
+  readonly health?: MakeHealth | undefined;
   /** What counts as a failure. Default: any error, and no value. */
   readonly classifier?: Classifier;
   /**
@@ -78,6 +81,7 @@ export class Pool {
   /** With more members refused than that, the breakers are not believed. */
   #mostRefused = 0;
   readonly #readyTimeout: number;
+  readonly #health: HealthMonitor | undefined;
   readonly #stop = new AbortController();
   readonly #first: Promise<void>;
   #members: ReadonlyMap<string, Member> = new Map();
@@ -96,6 +100,7 @@ export class Pool {
     checkFunction('balancer.picker', balancer?.picker);
     if (balancer.load !== undefined) checkFunction('balancer.load', balancer.load);
     if (breaker !== false) checkFunction('breaker', breaker);
+    if (options.health !== undefined) checkFunction('health', options.health);
     checkFunction('classifier.value', classifier?.value);
     checkFunction('classifier.error', classifier.error);
     checkNumber('readyTimeout', readyTimeout, 0);
@@ -117,6 +122,15 @@ export class Pool {
     this.#panicBelow = panicBelow;
     this.#maxRefused = maxRefused;
     this.#readyTimeout = readyTimeout;
+    this.#health = options.health?.(inBackground(env), (member, healthy, error) => {
+      if (!member.active) return;
+      const changed = member.unhealthy === healthy;
+      member.unhealthy = !healthy;
+      if (healthy) guarded(observer, 'breaker', () => member.breaker.hint?.(env.clock.now()));
+      if (!changed) return;
+      this.#vitals.moved(member);
+      tell(observer, 'health', { member, healthy, error });
+    });
     this.#first = new Promise((resolve, reject) => {
       const { signal } = this.#stop;
       signal.addEventListener('abort', () => reject(signal.reason), { once: true });
@@ -254,6 +268,7 @@ export class Pool {
     this.#closed ??= new FairleadError('CLOSED', 'the client is closed');
     this.#stop.abort(this.#closed);
     guarded(this.#site.observer, 'balancer', () => this.#balancer.close?.());
+    guarded(this.#site.observer, 'health', () => this.#health?.close());
   }
 
   #attempt<T>(task: Task<T>, call: Call): Promise<T> {
@@ -410,6 +425,7 @@ export class Pool {
     this.#members = next;
     this.#active = active;
     this.#vitals.set(active, this.#maxRefused);
+    if (!this.#stop.signal.aborted) guarded(this.#site.observer, 'health', () => this.#health?.set(active));
     this.#mostRefused = Math.floor(active.length * (1 - this.#panicBelow));
     this.#picker = picker;
     tell(this.#site.observer, 'members', { added, removed, updated, size: next.size });

@@ -10,6 +10,7 @@ import {
   type Env,
   failureRate,
   fixed,
+  healthChecks,
   hedge,
   leastRequest,
   merge,
@@ -95,6 +96,33 @@ const OPTIONS: readonly (readonly [string, (value: never) => unknown, readonly u
   ['outliers minMembers', minMembers => outliers({ minMembers }), [...NO_NUMBERS, 1, 2.5]],
   ['outliers maxEjected', maxEjected => outliers({ maxEjected }), [...NO_NUMBERS, -0.1, 1.1]],
   ['outliers openFor', openFor => outliers({ openFor }), [...NO_NUMBERS, 0]],
+  ['healthChecks', given => healthChecks(given), [null, undefined, 5]],
+  ['healthChecks check', check => healthChecks({ check }), [...NO_FUNCTIONS, undefined]],
+  ...(
+    [
+      'interval',
+      'unhealthyInterval',
+      'edgeInterval',
+      'timeout',
+      'unhealthyThreshold',
+      'healthyThreshold',
+      'concurrency',
+      'perSecond',
+    ] as const
+  ).map(
+    name =>
+      [
+        `healthChecks ${name}`,
+        (value: never) => healthChecks({ check: async () => {}, [name]: value }),
+        [...NO_NUMBERS, 0, -1],
+      ] as const,
+  ),
+  [
+    'healthChecks jitter',
+    jitter => healthChecks({ check: async () => {}, jitter }),
+    [...NO_NUMBERS, -0.1, 1.1],
+  ],
+  ['health', health => createClient({ discovery, balancer, health }), NO_FUNCTIONS],
   ['hedge delay', delay => hedge({ delay }), [...NO_NUMBERS, -1]],
   ['hedge percentile', percentile => hedge({ percentile }), [...NO_NUMBERS, -0.1, 1.1]],
   ['hedge attempts', attempts => hedge({ attempts }), [...NO_NUMBERS, 1, 2.5, 101]],

@@ -98,6 +98,10 @@ export abstract class BreakerMachine<Settings extends OpenSettings = OpenSetting
     }
   }
 
+  hint(now: number): void {
+    if (this.state === 'open') this.#since = Math.floor(now) - this.#openFor;
+  }
+
   #open(now: number): void {
     const { openFor, maxOpenFor, jitter } = this.settings;
     // Again after a probe, or so soon after closing that it was no recovery: for longer than the last time.

@@ -11,6 +11,8 @@ export interface Breaker {
   /** Whether a call may begin. Asking changes nothing. */
   allows(now: number): boolean;
   begin(now: number): void;
+  /** Something else says that the member is well: an open breaker need not wait any longer to probe it. */
+  hint?(now: number): void;
   /** `elapsed` in ms, `epoch` as it was when the attempt had begun. */
   end(outcome: Outcome, elapsed: number, epoch: number, now: number): void;
 }

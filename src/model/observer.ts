@@ -22,6 +22,8 @@ export interface Observer {
   /** A failed call is not tried again. */
   giveUp?(end: GiveUpEvent): void;
   breaker?(move: BreakerMove): void;
+  /** A member's health checks begin to fail, or pass again. */
+  health?(change: HealthChange): void;
   /** No member was available, and one was picked all the same. */
   panic?(member: Member, call: Call): void;
   /** Code supplied by the user threw, or answered nonsense. The call went on as the event table says. */
@@ -73,11 +75,19 @@ export interface BreakerMove {
   readonly to: BreakerState;
 }
 
+export interface HealthChange {
+  readonly member: Member;
+  readonly healthy: boolean;
+  /** What the last check failed with, if it did. */
+  readonly error?: unknown;
+}
+
 export interface Fault {
   /** Whose code it was. */
   readonly source:
     | 'balancer'
     | 'breaker'
+    | 'health'
     | 'load'
     | 'classifier'
     | 'policy'

@@ -42,6 +42,7 @@ const EVENTS: readonly (keyof ClientEvents)[] = [
   'hedge',
   'giveUp',
   'breaker',
+  'health',
   'panic',
   'fault',
 ];
