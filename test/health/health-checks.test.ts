@@ -226,7 +226,7 @@ describe('how often', () => {
         await end.promise;
         running--;
       },
-      { concurrency: 4 },
+      { concurrency: 4, perSecond: 1000 },
     );
     for (let i = 0; i < 30; i++) {
       ends[i]!.resolve();
