@@ -3,7 +3,7 @@ import { bad, checkFunction } from './base/errors.ts';
 import { Call, type CallOptions, type Repeatable, type Run, type Task } from './model/call.ts';
 import { anyError } from './model/outcome.ts';
 import { compose, type Policy } from './policy/policy.ts';
-import { Pool, type PoolOptions } from './pool.ts';
+import { type CloseOptions, Pool, type PoolOptions } from './pool.ts';
 
 export interface ClientOptions extends PoolOptions {
   /** What happens around an attempt, outermost first. Default: nothing. */
@@ -22,8 +22,11 @@ export interface Client {
   run<T>(task: Task<T>, options?: CallOptions): Promise<T>;
   /** Resolves once discovery has given its first set; rejects as a call would. */
   ready(signal?: AbortSignal): Promise<void>;
-  /** Stops following discovery and refuses new calls; those that run go on. Nothing of it keeps the process alive. */
-  close(): Promise<void>;
+  /**
+   * Stops following discovery and refuses new calls; those that run go on, and with `drain` it waits for them, for so many ms
+   * at most, and then aborts them. Nothing of it keeps the process alive, but that wait.
+   */
+  close(options?: CloseOptions): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
@@ -44,13 +47,13 @@ export function createClient(options: ClientOptions): Client {
   const pool = new Pool(options);
   let run: Run;
   try {
-    run = around(pool.run, { ...env, classifier, observer, hasUntried: pool.hasUntried });
+    run = around(pool.run, { ...env, classifier, observer, hasUntried: pool.hasUntried, waits: pool.waits });
     checkFunction('what a policy made', run);
   } catch (error) {
     pool.close();
     throw error;
   }
-  const close = async (): Promise<void> => pool.close();
+  const close = async (options?: CloseOptions): Promise<void> => pool.close(options);
   return {
     pool,
     run(task, given) {
@@ -65,6 +68,6 @@ export function createClient(options: ClientOptions): Client {
     },
     ready: signal => pool.ready(signal),
     close,
-    [Symbol.asyncDispose]: close,
+    [Symbol.asyncDispose]: () => close(),
   };
 }

@@ -68,4 +68,4 @@ export { compose, type Policy, type PolicyContext } from './policy/policy.ts';
 export { type RetryOptions, retry } from './policy/retry.ts';
 export { type RetryBudget, type RetryBudgetOptions, retryBudget } from './policy/retry-budget.ts';
 export { timeout } from './policy/timeout.ts';
-export { type MemberState, type PanicOptions, Pool, type PoolOptions } from './pool.ts';
+export { type CloseOptions, type MemberState, type PanicOptions, Pool, type PoolOptions } from './pool.ts';

@@ -1,6 +1,7 @@
 import { bad, checkFunction } from './base/errors.ts';
 import type { Fault } from './model/observer.ts';
 import { createClient, type EmittingClient, type EmittingClientOptions } from './observe/emitter.ts';
+import type { CloseOptions } from './pool.ts';
 import {
   type BalancedInit,
   balancedFetch,
@@ -24,8 +25,8 @@ export interface BalancedFetch {
   (input: string | URL | Request, init?: BalancedInit): Promise<Response>;
   /** The client under it: its events, its members. */
   readonly client: EmittingClient;
-  /** Stops following discovery and refuses new calls; those that run go on. */
-  close(): Promise<void>;
+  /** Stops following discovery and refuses new calls; those that run go on, with `drain` for so many ms at most. */
+  close(options?: CloseOptions): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
@@ -51,6 +52,6 @@ export function createFetch(options: FetchOptions): BalancedFetch {
   // Before the client, which follows discovery as soon as it is made: a bad option must leave nothing running.
   const fetch = balancedFetch((task, call) => client.run(task, call), options, report);
   const client = createClient({ ...rest, attemptTimeout, classifier });
-  const close = (): Promise<void> => client.close();
-  return Object.assign(fetch, { client, close, [Symbol.asyncDispose]: close });
+  const close = (options?: CloseOptions): Promise<void> => client.close(options);
+  return Object.assign(fetch, { client, close, [Symbol.asyncDispose]: () => close() });
 }

@@ -1,7 +1,7 @@
 import type { Balancer, Picker } from './balancer/balancer.ts';
 import { below, checkEnv, type Env, inBackground, systemEnv } from './base/env.ts';
 import { bad, checkFunction, checkNumber, FairleadError } from './base/errors.ts';
-import { abortable, listen, onAbort } from './base/signal.ts';
+import { abortable, listen, onAbort, sleep } from './base/signal.ts';
 import type { Discovery } from './discovery/discovery.ts';
 import { sameEndpoint } from './discovery/endpoints.ts';
 import { checkFollow, type FollowOptions, follow } from './discovery/follow.ts';
@@ -49,6 +49,14 @@ export interface PanicOptions {
   readonly fail?: boolean;
 }
 
+export interface CloseOptions {
+  /** For how many ms to wait for running calls before they are aborted. Default: it does not wait, and aborts nothing. */
+  readonly drain?: number | undefined;
+}
+
+/** How often a pool that drains looks whether it is idle, in ms. */
+const LOOK = 10;
+
 /** A member as it is now, for people to look at. */
 export interface MemberState {
   readonly endpoint: Endpoint;
@@ -88,6 +96,9 @@ export class Pool {
   #active: readonly Member[] = [];
   #picker: Picker | undefined;
   #discoveryError: unknown;
+  /** Aborts an attempt that runs under a signal. */
+  readonly #halts = new Set<() => void>();
+  #halted = false;
   /** What calls are refused with once it is closed. The signal has it too, but takes long to tell. */
   #closed: FairleadError | undefined;
 
@@ -201,7 +212,7 @@ export class Pool {
     const { clock, observer } = this.#site;
     const picker = this.#picker;
     // A call that has begun goes on to its end, retries included.
-    if (this.#closed !== undefined && call.member === undefined) throw this.#closed;
+    if (this.#closed !== undefined && (this.#halted || call.member === undefined)) throw this.#closed;
     if (picker === undefined) throw this.#noEndpoints('discovery gave no set yet');
     const now = clock.now();
     // Who has tried nobody need not be asked for the untried ones first.
@@ -239,6 +250,11 @@ export class Pool {
   readonly hasUntried = (call: Call, now: number): boolean =>
     this.#active.some(member => member.free && !call.tried.includes(member) && member.available(now));
 
+  /** For policies: a call waits for its next attempt, or no longer does. */
+  readonly waits = (by: 1 | -1): void => {
+    this.#vitals.waiting += by;
+  };
+
   /** What a pick for such a call would do and why, changing nothing: plain data, for people and logs. */
   explain(call: Call): Explanation {
     const lowest = this.#vitals.refused > this.#mostRefused ? PANIC : 0;
@@ -263,12 +279,35 @@ export class Pool {
     if (member !== undefined) member.isolated = false;
   }
 
-  /** Stops following discovery and refuses new calls. Those that run go on to their end, retries included. */
-  close(): void {
+  /**
+   * Stops following discovery and refuses new calls. Those that run go on to their end, retries included; with `drain` it
+   * waits for them, for so many ms at most, and then aborts those that have a signal or a time-out to be aborted by, and
+   * allows no further retry.
+   *
+   * @throws RangeError or TypeError for a bad `drain`
+   */
+  close({ drain }: CloseOptions = {}): Promise<void> {
+    if (drain !== undefined) checkNumber('close drain', drain, 0);
     this.#closed ??= new FairleadError('CLOSED', 'the client is closed');
     this.#stop.abort(this.#closed);
     guarded(this.#site.observer, 'balancer', () => this.#balancer.close?.());
     guarded(this.#site.observer, 'health', () => this.#health?.close());
+    return drain === undefined ? Promise.resolve() : this.#drained(drain);
+  }
+
+  async #drained(ms: number): Promise<void> {
+    const { clock } = this.#env;
+    const until = clock.now() + ms;
+    // Twice idle, for a call may be between two attempts.
+    for (let idle = 0; idle < 2; ) {
+      idle = this.#vitals.inFlight === 0 && this.#vitals.waiting === 0 ? idle + 1 : 0;
+      const left = until - clock.now();
+      if (left <= 0) break;
+      if (idle < 2) await sleep(clock, Math.min(left, LOOK));
+    }
+    this.#halted = true;
+    for (const halt of this.#halts) halt();
+    this.#halts.clear();
   }
 
   #attempt<T>(task: Task<T>, call: Call): Promise<T> {
@@ -288,9 +327,11 @@ export class Pool {
         return value;
       },
       error => {
-        const outcome = signal?.aborted
-          ? this.#onAbort(attempt, call, signal.reason)
-          : this.#judge('error', error);
+        const outcome = this.#halted
+          ? 'ignored'
+          : signal?.aborted
+            ? this.#onAbort(attempt, call, signal.reason)
+            : this.#judge('error', error);
         this.#settle(attempt, call, outcome, error);
         throw error;
       },
@@ -322,17 +363,24 @@ export class Pool {
   #race<T>(task: Task<T>, call: Call, endpoint: Endpoint, signal: AbortSignal): Promise<T> {
     return new Promise((resolve, reject) => {
       const abort = (): void => reject(signal.reason);
+      const halt = (): void => {
+        leave();
+        reject(this.#closed);
+      };
+      this.#halts.add(halt);
       // Only the caller's signal may be shared by many.
       const leave = call.whole === undefined ? onAbort(signal, abort) : listen(signal, abort);
       begun(task, endpoint, signal).then(
         value => {
           leave();
-          if (signal.aborted)
+          this.#halts.delete(halt);
+          if (signal.aborted || this.#halted)
             guarded(this.#site.observer, 'classifier', () => this.#classifier.discard?.(value));
           resolve(value);
         },
         error => {
           leave();
+          this.#halts.delete(halt);
           reject(error);
         },
       );

@@ -101,7 +101,7 @@ const read = (bytes: Uint8Array, i: number): number =>
   bytes[i]! | (bytes[i + 1]! << 8) | (bytes[i + 2]! << 16) | (bytes[i + 3]! << 24);
 
 /** Writes a string's UTF-8 and answers how many bytes it took. `TextEncoder` is not the core's to use. */
-function encode(key: string, bytes: Uint8Array): number {
+export function encode(key: string, bytes: Uint8Array): number {
   let n = 0;
   for (let i = 0; i < key.length; i++) {
     let code = key.charCodeAt(i);

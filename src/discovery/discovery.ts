@@ -34,7 +34,8 @@ export function fixed(endpoints: readonly (Endpoint | string)[]): Discovery {
   };
 }
 
-function parsed(text: string): Endpoint {
+/** An endpoint from `host:port`. */
+export function parsed(text: string): Endpoint {
   const match = /^(\[[^\]]+\]|[^:/]+):(\d+)$/.exec(text);
   if (match === null) throw bad('endpoint', text, '"host:port"');
   return { id: text, host: match[1]!, port: Number(match[2]) };

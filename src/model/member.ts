@@ -70,6 +70,7 @@ export class Member {
     const from = breaker.state;
     const attempt = new Attempt(this, site, now);
     this.inFlight++;
+    this.vitals.inFlight++;
     // The breaker and the load may be the user's: what they throw must not reach the call.
     try {
       breaker.begin(now);
@@ -138,6 +139,7 @@ export class Attempt implements Flight {
     this.elapsed = elapsed;
     this.error = error;
     member.inFlight--;
+    member.vitals.inFlight--;
     if (outcome === 'failure' && this.retryAfter! > 0)
       member.coolUntil = Math.max(member.coolUntil, now + Math.min(LONGEST_COOL, this.retryAfter!));
     const from = member.breaker.state;

@@ -6,6 +6,10 @@ export class Vitals {
   moves = 0;
   /** Members whose breaker is not closed, or whose health checks fail. */
   refused = 0;
+  /** Attempts that run, at members that have left, too. */
+  inFlight = 0;
+  /** Calls that wait for their next attempt. */
+  waiting = 0;
   /** How many breakers may be heeded at once. */
   #limit = Number.POSITIVE_INFINITY;
   #heeded = 0;

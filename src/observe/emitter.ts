@@ -11,7 +11,7 @@ import type { Policy } from '../policy/policy.ts';
 import { compose } from '../policy/policy.ts';
 import { retry } from '../policy/retry.ts';
 import { timeout } from '../policy/timeout.ts';
-import type { Pool } from '../pool.ts';
+import type { CloseOptions, Pool } from '../pool.ts';
 
 /** What a client is made of. Everything but `discovery` has a default. */
 export interface EmittingClientOptions extends Omit<ClientOptions, 'balancer'> {
@@ -102,8 +102,8 @@ export class EmittingClient extends EventEmitter<ClientEvents> implements Client
     return this.#client.ready(signal);
   }
 
-  close(): Promise<void> {
-    return this.#client.close();
+  close(options?: CloseOptions): Promise<void> {
+    return this.#client.close(options);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -9,6 +9,8 @@ export interface PolicyContext extends Env {
   readonly observer: Observer | undefined;
   /** Whether a member is available that the call has not tried yet. */
   hasUntried(call: Call, now: number): boolean;
+  /** A call waits for its next attempt (1), or no longer does (-1): a client that drains waits for it. */
+  waits?(by: 1 | -1): void;
 }
 
 /** Adds behaviour around running a task. Made once per client; the `Run` it answers serves all calls. */

@@ -86,7 +86,14 @@ export function retry({ attempts = 3, backoff = upTo1000, budget }: RetryOptions
       const longest = untried ? 0 : (guarded(observer, 'policy', () => backoff(n)) ?? 0);
       const delay = longest > 0 ? random() * longest : 0;
       tell(observer, 'retry', { call, attempt: n + 1, delay, failed });
-      if (delay > 0) await sleep(clock, delay, call.signal);
+      if (delay > 0) {
+        context.waits?.(1);
+        try {
+          await sleep(clock, delay, call.signal);
+        } finally {
+          context.waits?.(-1);
+        }
+      }
       return run(task, call, n + 1);
     };
 

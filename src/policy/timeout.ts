@@ -35,6 +35,8 @@ export function timeout(ms: number): Policy {
         const fail = (error: unknown): void => {
           cancel();
           leave?.();
+          // The client has closed over it: the task still runs.
+          if (error instanceof FairleadError && error.code === 'CLOSED') controller.abort(error);
           reject(error);
         };
         try {

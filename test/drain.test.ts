@@ -1,0 +1,112 @@
+import { consecutiveFailures, FairleadError, hedge, retry, timeout } from 'fairlead/core';
+import { describe, expect, test } from 'vitest';
+import { countedSignal, deferred, rig, running, watch } from './helpers.ts';
+
+const never = (): Promise<never> => new Promise(() => {});
+
+describe('close with drain', () => {
+  test('waits for the calls that run, and no longer', async () => {
+    const { client, clock } = rig(2);
+    const answer = deferred<string>();
+    const call = watch(client.run(() => answer.promise));
+    await clock.advance(0);
+    const closed = watch(client.close({ drain: 1000 }));
+    const refused = watch(client.run(async () => 1));
+    await clock.advance(500);
+    expect([closed.state, refused.value]).toEqual(['pending', expect.objectContaining({ code: 'CLOSED' })]);
+    answer.resolve('done');
+    await clock.advance(20);
+    expect([call.value, closed.state]).toEqual(['done', 'resolved']);
+    expect(clock.pending).toBe(0);
+  });
+
+  test('at once, if nothing runs', async () => {
+    const { client, clock } = rig(2);
+    await clock.advance(0);
+    const closed = watch(client.close({ drain: 1000 }));
+    await clock.advance(20);
+    expect([closed.state, clock.pending]).toEqual(['resolved', 0]);
+  });
+
+  test('also for a call between two attempts', async () => {
+    const { client, clock } = rig(1, { policies: [retry({ backoff: () => 400 })] });
+    let runs = 0;
+    const call = watch(
+      client.run(async () => {
+        if (++runs === 1) throw new Error('once');
+        return 'again';
+      }),
+    );
+    await clock.advance(0);
+    expect(runs).toBe(1);
+    const closed = watch(client.close({ drain: 1000 }));
+    await clock.advance(1000);
+    expect([call.value, closed.state, runs]).toEqual(['again', 'resolved', 2]);
+  });
+
+  test.each([
+    ['a signal', {}, true],
+    ['a time-out', { policies: [retry(), timeout(10_000)] }, false],
+    ['a hedge', { policies: [hedge({ delay: 50, ratio: 1, budget: false }), timeout(10_000)] }, false],
+  ])("when the time is over, aborts calls that have %s, which is nobody's fault", async (_, options, own) => {
+    const { client, clock, lines } = rig(2, {
+      ...options,
+      breaker: consecutiveFailures({ threshold: 1 }),
+    });
+    const { signal, listeners } = countedSignal();
+    const signals: (AbortSignal | undefined)[] = [];
+    const call = watch(
+      client.run(
+        (_, given) => {
+          signals.push(given);
+          return never();
+        },
+        own ? { signal } : {},
+      ),
+    );
+    await clock.advance(100);
+    const closed = watch(client.close({ drain: 1000 }));
+    await clock.advance(999);
+    expect([call.state, closed.state]).toEqual(['pending', 'pending']);
+    await clock.advance(1);
+    await clock.advance(0);
+    expect(closed.state).toBe('resolved');
+    expect(call.value).toBeInstanceOf(FairleadError);
+    expect(call.value).toMatchObject({ code: 'CLOSED' });
+    if (!own) expect(signals.every(each => each!.aborted)).toBe(true);
+    expect(lines.filter(line => line.startsWith('breaker') || line.endsWith('failure'))).toEqual([]);
+    expect([running(client), clock.pending, listeners()]).toEqual([0, 0, 0]);
+  });
+
+  test('when the time is over, allows no further retry', async () => {
+    const { client, clock } = rig(1, {
+      policies: [retry({ attempts: 1000, budget: false, backoff: () => 100 })],
+    });
+    let runs = 0;
+    const call = watch(
+      client.run(async () => {
+        runs++;
+        throw new Error('always');
+      }),
+    );
+    await clock.advance(0);
+    const closed = watch(client.close({ drain: 1000 }));
+    await clock.advance(1000);
+    const before = runs;
+    // The rejection passes through as many promises as there were attempts.
+    for (let i = 0; i < 10; i++) await clock.advance(1000);
+    expect([closed.state, call.state, runs]).toEqual(['resolved', 'rejected', before]);
+    expect(call.value).toMatchObject({ code: 'CLOSED' });
+    expect(clock.pending).toBe(0);
+  });
+
+  test('a time that is no time is refused, and nothing is closed', async () => {
+    const { client, clock } = rig(1);
+    for (const drain of [-1, Number.NaN, '5', null]) {
+      await expect(client.close({ drain: drain as never })).rejects.toThrow('close drain');
+    }
+    const call = watch(client.run(async () => 1));
+    await clock.advance(0);
+    expect(call.value).toBe(1);
+  });
+});
