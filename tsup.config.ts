@@ -5,6 +5,7 @@ export default defineConfig({
     index: 'src/index.ts',
     core: 'src/core.ts',
     dns: 'src/registry/dns.ts',
+    dialects: 'src/dialect/index.ts',
     testing: 'src/testing/index.ts',
   },
   format: ['esm', 'cjs'],

@@ -8,6 +8,7 @@ export const alias = [
   { find: /^fairlead$/, replacement: src('index.ts') },
   { find: /^fairlead\/core$/, replacement: src('core.ts') },
   { find: /^fairlead\/dns$/, replacement: src('registry/dns.ts') },
+  { find: /^fairlead\/dialects$/, replacement: src('dialect/index.ts') },
   { find: /^fairlead\/testing$/, replacement: src('testing/index.ts') },
 ];
 

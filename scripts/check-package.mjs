@@ -8,10 +8,16 @@ import { check, demand, report, run } from './checks.mjs';
 import { bundle } from './sizes.mjs';
 
 const NODES = [20, 22, 24, 26];
-const ENTRIES = ['fairlead', 'fairlead/core', 'fairlead/dns', 'fairlead/testing'];
+const ENTRIES = ['fairlead', 'fairlead/core', 'fairlead/dns', 'fairlead/dialects', 'fairlead/testing'];
 const DEPENDENCIES = ['eventemitter3', 'xxhash-wasm'];
-const IMPORTS = { index: DEPENDENCIES, core: [], dns: ['node:dns/promises', 'node:net'], testing: [] };
-const CORE_LIMIT = 6300;
+const IMPORTS = {
+  index: DEPENDENCIES,
+  core: [],
+  dns: ['node:dns/promises', 'node:net'],
+  dialects: [],
+  testing: [],
+};
+const CORE_LIMIT = 7000;
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const bin = name => join(root, 'node_modules', '.bin', name);

@@ -5,7 +5,14 @@ import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** Commands that the tests start, by the Debian package that has them. */
-const SERVERS = { 'dnsmasq-base': 'dnsmasq' };
+const SERVERS = {
+  'dnsmasq-base': 'dnsmasq',
+  'nginx-light': 'nginx',
+  haproxy: 'haproxy',
+  nutcracker: 'nutcracker',
+  'libmemcached-tools': 'memccat',
+  python3: 'python3',
+};
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 // Debian installs servers where only root looks.

@@ -9,7 +9,7 @@ const floors = [
   ['explain.ts'],
   ['pool.ts'],
   ['client.ts'],
-  ['transport/', 'registry/', 'observe/', 'testing/', 'hash/'],
+  ['transport/', 'registry/', 'observe/', 'testing/', 'hash/', 'dialect/'],
   ['create-fetch.ts', 'core.ts', 'index.ts'],
 ];
 const CORE = 5;
