@@ -31,6 +31,8 @@ export interface PoolOptions {
    * none, or what the options say.
    */
   readonly panic?: boolean | PanicOptions;
+  /** How many attempts each member may have in flight. Default: `Infinity`. */
+  readonly maxInFlight?: number;
   /** Up to what share of the members may be refused by their breakers at once, 0 to 1; one always may. Default: 1. */
   readonly maxRefused?: number;
   /** How long a call waits for discovery's first set, in ms. Default: 10 000. */
@@ -83,6 +85,7 @@ export class Pool {
   readonly #rounds: number;
   readonly #panicBelow: number;
   readonly #maxRefused: number;
+  readonly #maxInFlight: number;
   readonly #vitals = new Vitals();
   readonly #isolated = new Set<string>();
   readonly #peers = (): readonly Member[] => this.#active;
@@ -105,7 +108,13 @@ export class Pool {
   /** @throws RangeError or TypeError that names the bad option */
   constructor(options: PoolOptions) {
     const { discovery, balancer, breaker = false } = options;
-    const { classifier = anyError, panic = true, maxRefused = 1, readyTimeout = 10_000 } = options;
+    const {
+      classifier = anyError,
+      panic = true,
+      maxRefused = 1,
+      maxInFlight = Number.POSITIVE_INFINITY,
+      readyTimeout = 10_000,
+    } = options;
     const { observer, env = systemEnv } = options;
     checkFunction('discovery', discovery);
     checkFunction('balancer.picker', balancer?.picker);
@@ -121,6 +130,7 @@ export class Pool {
     checkNumber('panic below', panicBelow, 0, 1);
     if (typeof fail !== 'boolean') throw bad('panic fail', fail, 'a boolean');
     checkNumber('maxRefused', maxRefused, 0, 1);
+    checkNumber('maxInFlight', maxInFlight, 1);
     if (typeof (observer ?? {}) !== 'object') throw bad('observer', observer, 'an object');
     const followed = checkFollow(options.follow);
 
@@ -132,6 +142,7 @@ export class Pool {
     this.#rounds = fail ? PANIC : ROUNDS;
     this.#panicBelow = panicBelow;
     this.#maxRefused = maxRefused;
+    this.#maxInFlight = maxInFlight;
     this.#readyTimeout = readyTimeout;
     this.#health = options.health?.(inBackground(env), (member, healthy, error) => {
       if (!member.active) return;
@@ -487,6 +498,7 @@ export class Pool {
     for (const name of ['allows', 'begin', 'end'] as const) checkFunction(`breaker ${name}`, breaker?.[name]);
     const member = new Member(endpoint, load, breaker, this.#vitals);
     member.isolated = this.#isolated.has(endpoint.id);
+    member.limit = this.#maxInFlight;
     return member;
   }
 
