@@ -1,9 +1,12 @@
 import {
   inFlight,
+  jump,
   leastRequest,
+  maglev,
   p2c,
   peakEwma,
   random,
+  rendezvous,
   ring,
   roundRobin,
   systemEnv,
@@ -14,6 +17,8 @@ import { callsOf, endpointsOf, membersOf } from './members.mjs';
 
 const SIZES = [3, 10, 100, 1000, 10_000];
 const weighted = endpoints => endpoints.map((endpoint, i) => ({ ...endpoint, weight: 1 + (i % 5) }));
+const sharded = endpoints =>
+  endpoints.map((endpoint, i) => ({ ...endpoint, metadata: { shard: String(i) } }));
 
 const BALANCERS = {
   roundRobin: [roundRobin],
@@ -25,6 +30,12 @@ const BALANCERS = {
   'p2c, peakEwma, weighted': [() => p2c({ load: peakEwma() }), weighted],
   'leastRequest (scans up to 32)': [leastRequest],
   ring: [ring],
+  'ring, bounded': [() => ring({ boundedLoad: 1.25 })],
+  maglev: [maglev],
+  'maglev, bounded': [() => maglev({ boundedLoad: 1.25 })],
+  rendezvous: [rendezvous],
+  'rendezvous, weighted': [rendezvous, weighted],
+  jump: [jump, sharded],
 };
 
 const calls = callsOf(1024);

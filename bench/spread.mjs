@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createRing } from '../dist/core.js';
+import { createMaglev, createRendezvous, createRing, jumpHash } from '../dist/core.js';
 import { digits, measure, median, print, time } from './measure.mjs';
 import { endpointsOf } from './members.mjs';
 
@@ -48,6 +48,57 @@ for (const size of SIZES) {
   print(
     `The ring with ${size} members: shares of the hashes (medians over ${NAMES.length} kinds of names), ` +
       'bytes per point, and time',
+    ...rows,
+  );
+}
+
+/** What places keys, made of so many members; jump knows numbers only, so its last is the one that goes. */
+const PLACES = {
+  'ring, 160 points': ids => createRing(ids),
+  'ring, 640 points': ids => createRing(ids, { points: 640 }),
+  'maglev, 65 537': ids => createMaglev(ids),
+  'maglev, 655 373': ids => createMaglev(ids, { size: 655_373 }),
+  rendezvous: ids => createRendezvous(ids),
+  jump: ids => ({ get: key => ids[jumpHash(key, ids.length)] }),
+};
+const KEYS = 100_000;
+
+for (const size of SIZES) {
+  const all = endpointsOf(size).map(({ id }) => id);
+  const less = all.slice(0, -1);
+  const operations = {};
+  for (const [name, make] of Object.entries(PLACES)) {
+    const made = make(all);
+    operations[`find ${name}`] = i => made.get(keys[i & 4095]);
+    operations[`build ${name}`] = () => make(all);
+  }
+  const results = await measure(operations, { rounds: 5, ms: 8 });
+  const rows = [
+    ['', 'largest / mean', 'moved, -1', 'least possible', 'between the others', 'look-up', 'build'],
+  ];
+  for (const [name, make] of Object.entries(PLACES)) {
+    const counts = new Map();
+    const [before, after] = [make(all), make(less)];
+    let moved = 0;
+    let owned = 0;
+    for (let i = 0; i < KEYS; i++) {
+      const owner = before.get(`key:${i}`);
+      counts.set(owner, (counts.get(owner) ?? 0) + 1);
+      if (owner === all.at(-1)) owned++;
+      if (owner !== after.get(`key:${i}`)) moved++;
+    }
+    rows.push([
+      name,
+      digits((Math.max(...counts.values()) / KEYS) * size),
+      `${digits((100 * moved) / KEYS)} %`,
+      `${digits((100 * owned) / KEYS)} %`,
+      `${digits((100 * (moved - owned)) / KEYS)} %`,
+      time(results[`find ${name}`].ns),
+      time(results[`build ${name}`].ns),
+    ]);
+  }
+  print(
+    `${size} members, ${KEYS} keys: how evenly they lie, and how many move when the last member goes`,
     ...rows,
   );
 }

@@ -1,8 +1,10 @@
 import {
   createRing,
   leastRequest,
+  maglev,
   p2c,
   random,
+  rendezvous,
   ring,
   roundRobin,
   systemEnv,
@@ -12,7 +14,7 @@ import { measure, print, time } from './measure.mjs';
 import { endpointsOf, membersOf } from './members.mjs';
 
 const SIZES = [10, 100, 1000, 10_000];
-const BALANCERS = { roundRobin, weightedRoundRobin, random, p2c, leastRequest, ring };
+const BALANCERS = { roundRobin, weightedRoundRobin, random, p2c, leastRequest, ring, maglev, rendezvous };
 
 const rows = [['', ...SIZES.map(size => `${size} members`)]];
 for (const [name, make] of Object.entries(BALANCERS)) {

@@ -1,11 +1,23 @@
 export type { Balancer, Picker, Preference } from './balancer/balancer.ts';
+export type { BoundedLoadOptions } from './balancer/bounded-load.ts';
 export { createRing, type HashRingOptions, type Ring, type RingMember } from './balancer/hash-ring.ts';
 export { inFlight } from './balancer/in-flight.ts';
+export { type JumpOptions, jump } from './balancer/jump.ts';
+export { jumpHash } from './balancer/jump-hash.ts';
 export { type LeastRequestOptions, leastRequest } from './balancer/least-request.ts';
+export { type MaglevBalancerOptions, maglev } from './balancer/maglev.ts';
+export { createMaglev, type MaglevOptions } from './balancer/maglev-table.ts';
 export { type LoadOptions, p2c } from './balancer/p2c.ts';
 export { type PeakEwmaOptions, peakEwma } from './balancer/peak-ewma.ts';
+export type { Placement } from './balancer/placement.ts';
 export { random } from './balancer/random.ts';
-export { ring } from './balancer/ring.ts';
+export {
+  createRendezvous,
+  type RendezvousBalancerOptions,
+  type RendezvousOptions,
+  rendezvous,
+} from './balancer/rendezvous.ts';
+export { type RingOptions, ring } from './balancer/ring.ts';
 export { roundRobin } from './balancer/round-robin.ts';
 export { weightedRoundRobin } from './balancer/weighted-round-robin.ts';
 export { type Clock, type Env, type Random, systemClock, systemEnv } from './base/env.ts';

@@ -1,6 +1,9 @@
-import { bad, checkFunction, checkNumber } from '../base/errors.ts';
+import { checkFunction, checkNumber } from '../base/errors.ts';
 import { type HashFunction, xxh32 } from '../base/hash.ts';
+import { checkKey, checkMember, type Placement, type RingMember } from './placement.ts';
 import { PointTable, pointsOf } from './points.ts';
+
+export type { RingMember } from './placement.ts';
 
 export interface HashRingOptions {
   /**
@@ -12,41 +15,19 @@ export interface HashRingOptions {
   readonly hash?: HashFunction;
 }
 
-export interface RingMember {
-  readonly id: string;
-  /** Its share relative to the others. Default: 1. */
-  readonly weight?: number;
-}
-
 /**
  * A consistent-hash ring: a key belongs to the member whose point is the first at or after the key's hash. Adding a
  * member moves keys to it alone, removing one moves its keys alone, and the order of changes never matters.
  */
-export interface Ring {
-  /** How many members there are. */
-  readonly size: number;
-  /** Their ids, sorted. */
-  readonly ids: readonly string[];
+export interface Ring extends Placement {
   /**
    * Adds a member, or gives one that is there another weight.
    *
-   * @throws TypeError for an id that is not a non-empty string; RangeError for a weight that is not above 0 and
-   * finite, or that makes more than 2^23 points in all
+   * @throws TypeError for an id that is not a non-empty string; RangeError for a weight that is not above 0 and finite
    */
   add(id: string, weight?: number): void;
   /** Answers whether it was there. */
   remove(id: string): boolean;
-  has(id: string): boolean;
-  /**
-   * Who owns a key; undefined if there is no member.
-   *
-   * @throws TypeError for a key that is not a string
-   */
-  get(key: string): string | undefined;
-  /** The owner and those next in line, all different: at most `n`, fewer if there are fewer members. */
-  getN(key: string, n: number): string[];
-  /** The exact share of all hashes that each member owns, by id. The shares add up to 1. */
-  distribution(): Map<string, number>;
 }
 
 /**
@@ -73,13 +54,11 @@ export function createRing(members: Iterable<string | RingMember> = [], options:
   };
 }
 
-/** A number would be hashed as a key without letters: all numbers alike. */
-function checkKey(key: string): string {
-  if (typeof key !== 'string') throw bad('key', key, 'a string');
-  return key;
-}
-
-/** More points than this are a mistake in the weights. Envoy's limit, too. */
+/**
+ * The most points a ring has; Envoy's limit, too. Where weights ask for more (a DNS server may say 65535), all members
+ * have half the points, or a quarter, and so on, as few halvings as will do, but one at the least. A member's points
+ * are then a part of those it had; so keys move between members that stay only when the number of halvings changes.
+ */
 const MOST_POINTS = 2 ** 23;
 /** Up to this share of members changed, one by one is faster than all anew. */
 const FEW = 1 / 16;
@@ -98,18 +77,29 @@ export class HashRing {
   readonly #ids: string[] = [];
   readonly #free: number[] = [];
   readonly #points: number;
+  #weights: Map<string, number> = new Map();
+  /** What the points for a unit of weight are multiplied by: 1, 1/2, 1/4 and so on. */
+  #scale = 1;
   readonly hash: HashFunction;
   readonly #before = (a: number, b: number): boolean => this.#ids[a]! < this.#ids[b]!;
 
+  readonly #most: number;
+
   /** @throws RangeError or TypeError for a bad option */
-  constructor({ points = 160, hash = xxh32 }: HashRingOptions) {
+  constructor({ points = 160, hash = xxh32 }: HashRingOptions, most: number = MOST_POINTS) {
+    this.#most = most;
     this.#points = checkNumber('ring points', points, 1, MOST_POINTS, true);
     this.hash = checkFunction('ring hash', hash);
     this.table = PointTable.of([], this.#before);
   }
 
+  /** How many slots there are, free ones included. */
+  get slotCount(): number {
+    return this.#ids.length;
+  }
+
   find(key: string): number {
-    return this.table.find(this.hash(key) >>> 0);
+    return this.table.find(this.hash(key) | 0);
   }
 
   idAt(position: number): string | undefined {
@@ -128,64 +118,84 @@ export class HashRing {
 
   /** Makes these the members, by as little work as the difference takes. */
   update(members: readonly RingMember[]): void {
-    const wanted = new Map<string, number>();
-    let total = 0;
-    for (const member of members) {
-      const count = this.#countFor(member);
-      wanted.set(member.id, count);
-      total += count;
-    }
-    checkTotal(total);
-    const gone = [...this.slots.keys()].filter(id => !wanted.has(id));
-    const changed = [...wanted].filter(([id, count]) => this.slots.get(id)?.count !== count);
-    if (gone.length + changed.length <= FEW * wanted.size) {
-      for (const id of gone) this.drop(id);
-      for (const [id, count] of changed) this.#set(id, count);
-      return;
-    }
-    // Before anything changes, for the hash may be the user's and throw.
-    const points = new Map([...wanted].map(([id, count]) => [id, pointsOf(id, count, this.hash)]));
-    for (const id of gone) this.#release(id);
-    for (const [id, count] of changed)
-      this.slots.set(id, { number: this.slots.get(id)?.number ?? this.#take(id), count });
-    const owned: Uint32Array[] = this.#ids.map(() => NO_POINTS);
-    for (const [id, { number }] of this.slots) owned[number] = points.get(id)!;
-    this.table = PointTable.of(owned, this.#before);
+    this.#become(new Map(members.map(member => [member.id, checkMember('ring', member)])));
   }
 
   put(member: RingMember): void {
-    const count = this.#countFor(member);
+    const weight = checkMember('ring', member);
     const before = this.slots.get(member.id)?.count ?? 0;
-    checkTotal(this.table.count - before + count);
-    if (count !== before) this.#set(member.id, count);
+    const count = this.#countFor(weight, 1);
+    if (this.#scale < 1 || this.table.count - before + count > this.#most)
+      this.#become(new Map(this.#weights).set(member.id, weight));
+    else if (count !== before) this.#set(member.id, count);
+    this.#weights.set(member.id, weight);
   }
 
   drop(id: string): boolean {
-    const slot = this.slots.get(id);
-    if (slot === undefined) return false;
-    this.table = this.table.without(slot.number, pointsOf(id, slot.count, this.hash));
-    this.#release(id);
+    if (!this.slots.has(id)) return false;
+    if (this.#scale < 1) {
+      const rest = new Map(this.#weights);
+      rest.delete(id);
+      this.#become(rest);
+    } else {
+      this.#remove(id);
+    }
+    this.#weights.delete(id);
     return true;
   }
 
   distribution(): Map<string, number> {
-    const { count, pairs } = this.table;
-    const shares = new Map<string, number>([...this.slots.keys()].sort().map(id => [id, 0]));
-    let previous = count === 0 ? 0 : pairs[2 * count - 2]! - 2 ** 32;
-    for (let at = 0; at < count; at++) {
-      const id = this.idAt(at)!;
-      shares.set(id, shares.get(id)! + (pairs[2 * at]! - previous) / 2 ** 32);
-      previous = pairs[2 * at]!;
+    const shares = this.table.shares(this.slotCount);
+    return new Map([...this.slots.keys()].sort().map(id => [id, shares[this.slots.get(id)!.number]!]));
+  }
+
+  #become(weights: Map<string, number>): void {
+    const scale = this.#scaleFor(weights);
+    const changed: string[] = [];
+    for (const [id, weight] of weights)
+      if (this.slots.get(id)?.count !== this.#countFor(weight, scale)) changed.push(id);
+    const gone = [...this.slots.keys()].filter(id => !weights.has(id));
+    const countOf = (id: string): number => this.#countFor(weights.get(id)!, scale);
+    if (gone.length + changed.length <= FEW * weights.size) {
+      for (const id of gone) this.#remove(id);
+      for (const id of changed) this.#set(id, countOf(id));
+    } else {
+      // Before anything changes, for the hash may be the user's and throw.
+      const points = new Map([...weights.keys()].map(id => [id, pointsOf(id, countOf(id), this.hash)]));
+      for (const id of gone) this.#release(id);
+      for (const id of changed)
+        this.slots.set(id, { number: this.slots.get(id)?.number ?? this.#take(id), count: countOf(id) });
+      const owned: Uint32Array[] = this.#ids.map(() => NO_POINTS);
+      for (const [id, { number }] of this.slots) owned[number] = points.get(id)!;
+      this.table = PointTable.of(owned, this.#before);
     }
-    return shares;
+    this.#weights = weights;
+    this.#scale = scale;
+  }
+
+  /** @throws RangeError if there are so many members that one point each is too much */
+  #scaleFor(weights: ReadonlyMap<string, number>): number {
+    if (weights.size > this.#most)
+      throw new RangeError(`a ring of ${weights.size} members is too large; ${this.#most} is the most`);
+    for (let scale = 1; ; scale /= 2) {
+      let total = 0;
+      for (const weight of weights.values()) total += this.#countFor(weight, scale);
+      if (total <= this.#most) return scale;
+    }
   }
 
   #set(id: string, count: number): void {
     const points = pointsOf(id, count, this.hash); // first, for it may throw
-    this.drop(id);
+    if (this.slots.has(id)) this.#remove(id);
     const slot = { number: this.#take(id), count };
     this.slots.set(id, slot);
     this.table = this.table.with(slot.number, points, this.#before);
+  }
+
+  #remove(id: string): void {
+    const slot = this.slots.get(id)!;
+    this.table = this.table.without(slot.number, pointsOf(id, slot.count, this.hash));
+    this.#release(id);
   }
 
   #take(id: string): number {
@@ -199,19 +209,9 @@ export class HashRing {
     this.slots.delete(id);
   }
 
-  #countFor({ id, weight = 1 }: RingMember): number {
-    if (typeof id !== 'string' || id === '') throw bad('ring member id', id, 'a non-empty string');
-    checkNumber(`ring weight of ${JSON.stringify(id)}`, weight, Number.MIN_VALUE, Number.MAX_VALUE);
-    return Math.max(1, Math.round(this.#points * weight));
+  #countFor(weight: number, scale: number): number {
+    return Math.max(1, Math.round(weight * scale * this.#points));
   }
 }
 
 const NO_POINTS = /* @__PURE__ */ new Uint32Array(0);
-
-function checkTotal(points: number): void {
-  if (points > MOST_POINTS) {
-    throw new RangeError(
-      `a ring of ${points} points is too large; lower \`points\` or the weights (at most 2^23 in all)`,
-    );
-  }
-}

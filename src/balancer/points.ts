@@ -62,8 +62,9 @@ export class PointTable {
     return this.pairs.length >>> 1;
   }
 
-  /** The position of the first point at or after a place, going round. Of an empty table: 0. */
-  find(place: number): number {
+  /** The position of the first point at or after a place, signed or not, going round. Of an empty table: 0. */
+  find(hash: number): number {
+    const place = hash >>> 0;
     const { pairs } = this;
     let at = this.#index[place >>> this.#shift]! << 1;
     while (at < pairs.length && pairs[at]! < place) at += 2;
@@ -73,6 +74,18 @@ export class PointTable {
   /** Who owns the point at a position. */
   owner(position: number): number {
     return this.pairs[2 * position + 1]!;
+  }
+
+  /** The share of all places that each slot owns. */
+  shares(slots: number): Float64Array {
+    const { pairs } = this;
+    const shares = new Float64Array(slots);
+    let previous = pairs.length === 0 ? 0 : pairs[pairs.length - 2]! - 2 ** 32;
+    for (let at = 0; at < pairs.length; at += 2) {
+      shares[pairs[at + 1]!]! += (pairs[at]! - previous) / 2 ** 32;
+      previous = pairs[at]!;
+    }
+    return shares;
   }
 
   /** With the sorted points of one more slot. Copies, but hashes and sorts nothing. */
@@ -112,11 +125,12 @@ export class PointTable {
   /** The index once each of the sorted points has come (1) or gone (-1); none if there will be other buckets. */
   #shifted(points: Uint32Array, by: 1 | -1, count: number): Uint32Array | undefined {
     if (32 - bitsFor(count) !== this.#shift) return undefined;
-    const index = this.#index.slice();
-    for (let i = 0; i < points.length; i++) {
-      const next = i + 1 < points.length ? points[i + 1]! >>> this.#shift : index.length - 1;
-      const moved = by * (i + 1);
-      for (let b = (points[i]! >>> this.#shift) + 1; b <= next; b++) index[b]! += moved;
+    const before = this.#index;
+    const index = new Uint32Array(before.length);
+    let b = 0;
+    for (let i = 0, moved = 0; i <= points.length; i++, moved += by) {
+      const last = i < points.length ? points[i]! >>> this.#shift : index.length - 1;
+      for (; b <= last; b++) index[b] = before[b]! + moved;
     }
     return index;
   }

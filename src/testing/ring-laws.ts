@@ -1,4 +1,4 @@
-import type { RingMember } from '../balancer/hash-ring.ts';
+import type { RingMember } from '../balancer/placement.ts';
 import { ids, keys } from './arbitraries.ts';
 import { evenness } from './evenness.ts';
 import type { Arbitrary, FastCheck } from './fast-check.ts';
@@ -23,6 +23,11 @@ export interface RingLawOptions extends LawOptions {
    * member, 3 at 40.
    */
   readonly tolerance?: number;
+  /**
+   * The share of all keys that may move between members that stay when another comes or goes, such as 0.02 of a
+   * Maglev table. Above 0 it is measured on twenty members, and laws that need 0 are left out. Default: 0.
+   */
+  readonly bystanders?: number;
 }
 
 /**
@@ -37,7 +42,7 @@ export interface RingLawOptions extends LawOptions {
 export function ringLaws(
   fc: FastCheck,
   make: () => TestedRing,
-  { weighted = true, tolerance = 0.5, fastCheck }: RingLawOptions = {},
+  { weighted = true, tolerance = 0.5, bystanders = 0, fastCheck }: RingLawOptions = {},
 ): Law[] {
   const one = ringMembers(fc, weighted, 1);
   const two = ringMembers(fc, weighted, 2);
@@ -47,17 +52,8 @@ export function ringLaws(
     for (const { id, weight } of members) add(ring, id, weight);
     return ring;
   };
-  const laws = [
-    law(fc, fastCheck, 'a lone member owns every key', fc.tuple(one, some), ([[member], all]) => {
-      const ring = holding([member!]);
-      for (const key of all) {
-        const owner = ring.get(key);
-        must(
-          owner === member!.id,
-          () => `${shown(key)} belongs to ${shown(owner)}, not to ${shown(member!.id)}`,
-        );
-      }
-    }),
+  const set: RingMember[] = weighted ? TWENTY : TWENTY.map(({ id }) => ({ id }));
+  const strict = [
     law(
       fc,
       fastCheck,
@@ -84,6 +80,38 @@ export function ringLaws(
         must(!after.includes(removed!.id), () => `${shown(removed!.id)} was removed and still owns a key`);
       },
     ),
+  ];
+  const few: Law = {
+    name: `when a member comes or goes, at most ${bystanders * 100} % of all keys move between the others`,
+    run() {
+      const all = Array.from({ length: 10_000 }, (_, i) => `key-${i}`);
+      const ring = holding(set);
+      const before = owners(ring, all);
+      for (const { id, weight } of set.slice(0, 5)) {
+        ring.remove(id);
+        const without = owners(ring, all);
+        add(ring, id, weight);
+        const strays = without.filter((owner, i) => owner !== before[i] && before[i] !== id).length;
+        must(!without.includes(id), () => `${shown(id)} was removed and still owns a key`);
+        must(
+          strays <= bystanders * all.length,
+          () => `without ${shown(id)}, ${strays} keys of ${all.length} moved between others`,
+        );
+      }
+    },
+  };
+  const laws = [
+    law(fc, fastCheck, 'a lone member owns every key', fc.tuple(one, some), ([[member], all]) => {
+      const ring = holding([member!]);
+      for (const key of all) {
+        const owner = ring.get(key);
+        must(
+          owner === member!.id,
+          () => `${shown(key)} belongs to ${shown(owner)}, not to ${shown(member!.id)}`,
+        );
+      }
+    }),
+    ...(bystanders > 0 ? [few] : strict),
     law(
       fc,
       fastCheck,
@@ -133,7 +161,7 @@ export function ringLaws(
       },
     ),
   ];
-  if (weighted) {
+  if (weighted && bystanders === 0) {
     laws.push(
       law(
         fc,
@@ -159,14 +187,7 @@ export function ringLaws(
     laws.push({
       name: `shares follow ${weighted ? 'weights' : 'numbers'}, give or take ${tolerance * 100} %`,
       run() {
-        const members = Array.from({ length: 20 }, (_, i) => ({
-          id: `member-${i}`,
-          weight: weighted ? 1 + (i % 3) : 1,
-        }));
-        const { largest, smallest } = evenness(
-          holding(weighted ? members : members.map(({ id }) => ({ id }))),
-          members,
-        );
+        const { largest, smallest } = evenness(holding(set), set);
         must(largest <= 1 + tolerance, () => `a member has ${largest.toFixed(2)} times its due`);
         must(smallest >= 1 - tolerance, () => `a member has ${smallest.toFixed(2)} times its due`);
       },
@@ -174,8 +195,7 @@ export function ringLaws(
   }
   if (make().getN === undefined) return laws;
   const getN = (ring: TestedRing, key: string, n: number): readonly unknown[] => ring.getN!(key, n);
-  return [
-    ...laws,
+  laws.push(
     law(
       fc,
       fastCheck,
@@ -221,6 +241,10 @@ export function ringLaws(
         }
       },
     ),
+  );
+  if (bystanders > 0) return laws;
+  return [
+    ...laws,
     law(
       fc,
       fastCheck,
@@ -246,6 +270,7 @@ export function ringLaws(
 }
 
 const WEIGHTS = [1, 2, 0.5, 3, 1.25];
+const TWENTY = Array.from({ length: 20 }, (_, i) => ({ id: `member-${i}`, weight: 1 + (i % 3) }));
 
 function ringMembers(fc: FastCheck, weighted: boolean, minLength: number): Arbitrary<RingMember[]> {
   const weights = fc.array(fc.constantFrom(...WEIGHTS), { minLength: 12, maxLength: 12, size: 'max' });

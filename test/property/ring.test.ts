@@ -1,4 +1,4 @@
-import { type Balancer, Call, createRing, type HashFunction, type RingMember, ring, xxh32 } from 'fairlead';
+import { Call, createRing, type HashFunction, type RingMember, ring, xxh32 } from 'fairlead';
 import {
   callAvoiding,
   evenness,
@@ -16,45 +16,12 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { HashRing } from '../../src/balancer/hash-ring.ts';
 import { pointsOf } from '../../src/balancer/points.ts';
+import { balancerAsRing } from './as-ring.ts';
 
 /** So few values that most points are shared by several members, and many keys fall on a point. */
 const colliding: HashFunction = (key, seed) => xxh32(key, seed) % 8;
 /** Differs in its highest bits alone: all points that are hashed to are at one end. */
 const lopsided: HashFunction = (key, seed) => xxh32(key, seed) >>> 24;
-
-/** The ring balancer as a ring: a call's owner, and who is next while it has tried those before. */
-function balancerAsRing(balancer: Balancer): TestedRing {
-  const env = testEnv();
-  const weights = new Map<string, number>();
-  const change = (): ReturnType<Balancer['picker']> & {
-    all: readonly ReturnType<typeof members>[number][];
-  } => {
-    const all = members([...weights].map(([id, weight]) => ({ id, weight })));
-    const picker = all.length === 0 ? () => undefined : balancer.picker(all, env);
-    return Object.assign(picker, { all });
-  };
-  let picker = change();
-  return {
-    add(id, weight = 1) {
-      weights.set(id, weight);
-      picker = change();
-    },
-    remove(id) {
-      weights.delete(id);
-      picker = change();
-    },
-    get: key => picker(new Call({ key }), 0)?.endpoint.id,
-    getN(key, n) {
-      const line: ReturnType<typeof members> = [];
-      while (line.length < n) {
-        const next = picker(callAvoiding(line, { key }), 0);
-        if (next === undefined) break;
-        line.push(next);
-      }
-      return line.map(({ endpoint }) => endpoint.id);
-    },
-  };
-}
 
 /** `createRing()` is tried in full; the others are variations of it. */
 const fastCheck = { numRuns: 25 };
