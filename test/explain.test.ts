@@ -5,10 +5,13 @@ import {
   type Explanation,
   inFlight,
   leastRequest,
+  maglev,
   Pool,
   type PoolOptions,
   p2c,
   random,
+  rendezvous,
+  ring,
   roundRobin,
   weightedRoundRobin,
 } from 'fairlead/core';
@@ -159,6 +162,9 @@ describe('the shares an explanation tells are those of the calls that follow', (
     ['random', random],
     ['p2c', () => p2c({ load: inFlight() })],
     ['leastRequest, looking at all', () => leastRequest({ load: inFlight() })],
+    ['ring', ring],
+    ['maglev', maglev],
+    ['rendezvous', rendezvous],
     ['leastRequest, drawing three', () => leastRequest({ load: inFlight(), scan: 0, choices: 3 })],
   ])('%s', async (_, make) => {
     const { pool } = await poolOf(
