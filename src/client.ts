@@ -1,15 +1,20 @@
 import { systemEnv } from './base/env.ts';
-import { bad, checkFunction } from './base/errors.ts';
+import { bad, checkFunction, checkNumber } from './base/errors.ts';
 import { Call, type CallOptions, type Repeatable, type Run, type Task } from './model/call.ts';
 import { anyError } from './model/outcome.ts';
 import { compose, type Policy } from './policy/policy.ts';
-import { type CloseOptions, Pool, type PoolOptions } from './pool.ts';
+import { Pool, type PoolOptions } from './pool.ts';
 
 export interface ClientOptions extends PoolOptions {
   /** What happens around an attempt, outermost first. Default: nothing. */
   readonly policies?: readonly Policy[] | undefined;
   /** Whether a task may be run again, unless the call says otherwise. Default: true. */
   readonly repeatable?: Repeatable;
+}
+
+export interface CloseOptions {
+  /** For how many ms to wait for running calls before they are aborted. Default: it does not wait, and aborts nothing. */
+  readonly drain?: number | undefined;
 }
 
 export interface Client {
@@ -53,7 +58,10 @@ export function createClient(options: ClientOptions): Client {
     pool.close();
     throw error;
   }
-  const close = async (options?: CloseOptions): Promise<void> => pool.close(options);
+  const close = async ({ drain }: CloseOptions = {}): Promise<void> => {
+    if (drain === undefined) pool.close();
+    else await pool.drain(checkNumber('close drain', drain, 0));
+  };
   return {
     pool,
     run(task, given) {

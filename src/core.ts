@@ -28,7 +28,7 @@ export { type ConsecutiveFailuresOptions, consecutiveFailures } from './breaker/
 export { type FailureRateOptions, failureRate } from './breaker/failure-rate.ts';
 export type { OpenOptions } from './breaker/machine.ts';
 export { type OutlierOptions, outliers } from './breaker/outliers.ts';
-export { type Client, type ClientOptions, createClient } from './client.ts';
+export { type Client, type ClientOptions, type CloseOptions, createClient } from './client.ts';
 export { type Discovery, fixed, type PollOptions, poll } from './discovery/discovery.ts';
 export { type Follower, type FollowOptions, follow } from './discovery/follow.ts';
 export { merge } from './discovery/merge.ts';
@@ -80,4 +80,4 @@ export { compose, type Policy, type PolicyContext } from './policy/policy.ts';
 export { type RetryOptions, retry } from './policy/retry.ts';
 export { type RetryBudget, type RetryBudgetOptions, retryBudget } from './policy/retry-budget.ts';
 export { timeout } from './policy/timeout.ts';
-export { type CloseOptions, type MemberState, type PanicOptions, Pool, type PoolOptions } from './pool.ts';
+export { type MemberState, type PanicOptions, Pool, type PoolOptions } from './pool.ts';

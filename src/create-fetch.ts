@@ -1,7 +1,7 @@
 import { bad, checkFunction } from './base/errors.ts';
+import type { CloseOptions } from './client.ts';
 import type { Fault } from './model/observer.ts';
 import { createClient, type EmittingClient, type EmittingClientOptions } from './observe/emitter.ts';
-import type { CloseOptions } from './pool.ts';
 import {
   type BalancedInit,
   balancedFetch,

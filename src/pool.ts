@@ -51,11 +51,6 @@ export interface PanicOptions {
   readonly fail?: boolean;
 }
 
-export interface CloseOptions {
-  /** For how many ms to wait for running calls before they are aborted. Default: it does not wait, and aborts nothing. */
-  readonly drain?: number | undefined;
-}
-
 /** How often a pool that drains looks whether it is idle, in ms. */
 const LOOK = 10;
 
@@ -290,23 +285,20 @@ export class Pool {
     if (member !== undefined) member.isolated = false;
   }
 
-  /**
-   * Stops following discovery and refuses new calls. Those that run go on to their end, retries included; with `drain` it
-   * waits for them, for so many ms at most, and then aborts those that have a signal or a time-out to be aborted by, and
-   * allows no further retry.
-   *
-   * @throws RangeError or TypeError for a bad `drain`
-   */
-  close({ drain }: CloseOptions = {}): Promise<void> {
-    if (drain !== undefined) checkNumber('close drain', drain, 0);
+  /** Stops following discovery and refuses new calls. Those that run go on to their end, retries included. */
+  close(): void {
     this.#closed ??= new FairleadError('CLOSED', 'the client is closed');
     this.#stop.abort(this.#closed);
     guarded(this.#site.observer, 'balancer', () => this.#balancer.close?.());
     guarded(this.#site.observer, 'health', () => this.#health?.close());
-    return drain === undefined ? Promise.resolve() : this.#drained(drain);
   }
 
-  async #drained(ms: number): Promise<void> {
+  /**
+   * Closes, waits for the calls that run, for so many ms at most, and then aborts those that have a signal or a time-out to
+   * be aborted by, and allows no further retry.
+   */
+  async drain(ms: number): Promise<void> {
+    this.close();
     const { clock } = this.#env;
     const until = clock.now() + ms;
     // Twice idle, for a call may be between two attempts.

@@ -3,7 +3,12 @@ import type { Balancer } from '../balancer/balancer.ts';
 import { leastRequest } from '../balancer/least-request.ts';
 import { bad, checkNumber } from '../base/errors.ts';
 import { consecutiveFailures } from '../breaker/consecutive-failures.ts';
-import { type Client, type ClientOptions, createClient as createCoreClient } from '../client.ts';
+import {
+  type Client,
+  type ClientOptions,
+  type CloseOptions,
+  createClient as createCoreClient,
+} from '../client.ts';
 import type { MakeBreaker } from '../model/breaker.ts';
 import type { CallOptions, Task } from '../model/call.ts';
 import { type Fault, type Observer, tell } from '../model/observer.ts';
@@ -11,7 +16,7 @@ import type { Policy } from '../policy/policy.ts';
 import { compose } from '../policy/policy.ts';
 import { retry } from '../policy/retry.ts';
 import { timeout } from '../policy/timeout.ts';
-import type { CloseOptions, Pool } from '../pool.ts';
+import type { Pool } from '../pool.ts';
 
 /** What a client is made of. Everything but `discovery` has a default. */
 export interface EmittingClientOptions extends Omit<ClientOptions, 'balancer'> {

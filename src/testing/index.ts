@@ -20,3 +20,4 @@ export { callAvoiding, type EndpointLike, type MembersOptions, members, testEnv 
 export { type RingLawOptions, ringLaws, type TestedRing } from './ring-laws.ts';
 export { type ScriptedDiscovery, scriptedDiscovery } from './scripted-discovery.ts';
 export { seededRandom } from './seeded-random.ts';
+export * from './simulate/index.ts';
