@@ -19,6 +19,12 @@ export {
 } from './balancer/rendezvous.ts';
 export { type RingOptions, ring } from './balancer/ring.ts';
 export { roundRobin } from './balancer/round-robin.ts';
+export { type SmoothWeightedOptions, smoothWeighted } from './balancer/smooth-weighted.ts';
+export { staticStride } from './balancer/static-stride.ts';
+export {
+  type UtilizationRoundRobinOptions,
+  utilizationRoundRobin,
+} from './balancer/utilization-round-robin.ts';
 export { weightedRoundRobin } from './balancer/weighted-round-robin.ts';
 export { type Clock, type Env, type Random, systemClock, systemEnv } from './base/env.ts';
 export { type AttemptRecord, FairleadError, type FairleadErrorCode } from './base/errors.ts';

@@ -15,3 +15,4 @@ export {
   type RequestView,
   type TransportOptions,
 } from './transport/fetch.ts';
+export { parseLoadReport } from './transport/load-report.ts';
