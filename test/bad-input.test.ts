@@ -89,6 +89,7 @@ const OPTIONS: readonly (readonly [string, (value: never) => unknown, readonly u
   ['outliers consecutive', consecutive => outliers({ consecutive }), [...NO_NUMBERS, 0]],
   ['outliers failureShare', failureShare => outliers({ failureShare }), [...NO_NUMBERS, 0, -1]],
   ['outliers deviations', deviations => outliers({ deviations }), [...NO_NUMBERS, -1]],
+  ['outliers worseBy', worseBy => outliers({ worseBy }), [...NO_NUMBERS, -0.1, 1.1]],
   ['outliers slowness', slowness => outliers({ slowness }), [...NO_NUMBERS, 0.5]],
   ['outliers slowerBy', slowerBy => outliers({ slowerBy }), [...NO_NUMBERS, -1]],
   ['outliers interval', interval => outliers({ interval }), [...NO_NUMBERS, 0, Infinity]],

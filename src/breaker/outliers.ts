@@ -14,6 +14,8 @@ export interface OutlierOptions extends OpenOptions {
    * 1 / (1 + deviations^2) of the members fail, 22 % at 1.9: `failureShare` is for that. `Infinity`: none does.
    */
   readonly deviations?: number;
+  /** By how much it must be below the mean besides, lest one call in a hundred make an outlier. Default: 0.1. */
+  readonly worseBy?: number;
   /** A mean latency so many times the median of the members' ejects. Default: 3. `Infinity`: none does. */
   readonly slowness?: number;
   /** By how many ms it must be above it besides. Default: 10. */
@@ -39,11 +41,19 @@ export interface OutlierOptions extends OpenOptions {
  * @throws RangeError or TypeError for an option out of range
  */
 export function outliers(options: OutlierOptions = {}): MakeBreaker {
-  const { consecutive = 5, failureShare = 0.5, deviations = 1.9, slowness = 3, slowerBy = 10 } = options;
-  const { interval = 10_000, minCalls = 20, minMembers = 3, maxEjected = 0.5 } = options;
+  const { consecutive = 5, failureShare = 0.5, deviations = 1.9, worseBy = 0.1 } = options;
+  const {
+    slowness = 3,
+    slowerBy = 10,
+    interval = 10_000,
+    minCalls = 20,
+    minMembers = 3,
+    maxEjected = 0.5,
+  } = options;
   checkNumber('outliers consecutive', consecutive, 1);
   checkNumber('outliers failureShare', failureShare, Number.MIN_VALUE);
   checkNumber('outliers deviations', deviations, 0);
+  checkNumber('outliers worseBy', worseBy, 0, 1);
   checkNumber('outliers slowness', slowness, 1);
   checkNumber('outliers slowerBy', slowerBy, 0);
   checkNumber('outliers interval', interval, 1, Number.MAX_SAFE_INTEGER);
@@ -53,7 +63,7 @@ export function outliers(options: OutlierOptions = {}): MakeBreaker {
   const { openFor = 30_000, maxOpenFor = Math.max(300_000, openFor) } = options;
   const settings: Settings = {
     ...openSettings('outliers', { ...options, openFor, maxOpenFor }),
-    ...{ consecutive, failureShare, deviations, slowness, slowerBy },
+    ...{ consecutive, failureShare, deviations, worseBy, slowness, slowerBy },
     ...{ interval, minCalls, minMembers, maxEjected },
   };
   const groups = new WeakMap<object, Group>();
@@ -80,7 +90,7 @@ class Group {
 
   /** Once in each interval: compares what the members did in the one before. */
   compare(now: number): void {
-    const { interval, minCalls, minMembers, deviations, slowness, slowerBy } = this.#settings;
+    const { interval, minCalls, minMembers, deviations, worseBy, slowness, slowerBy } = this.#settings;
     const current = Math.floor(now / interval);
     if (current <= this.#interval) return;
     this.#interval = current;
@@ -99,7 +109,7 @@ class Group {
     const sorted = latencies.filter(latency => latency >= 0).sort((a, b) => a - b);
     const median = sorted[sorted.length >> 1] ?? Number.NaN;
     judged.forEach((breaker, i) => {
-      const failing = rates[i]! < mean - deviations * spread;
+      const failing = rates[i]! < mean - Math.max(worseBy, deviations * spread);
       const slow = latencies[i]! > median * slowness && latencies[i]! > median + slowerBy;
       breaker.stands = failing || slow;
     });
