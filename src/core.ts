@@ -1,15 +1,23 @@
 export type { Balancer, Picker, Preference } from './balancer/balancer.ts';
 export type { BoundedLoadOptions } from './balancer/bounded-load.ts';
+export { type DrainOptions, drain } from './balancer/drain.ts';
 export { createRing, type HashRingOptions, type Ring, type RingMember } from './balancer/hash-ring.ts';
 export { inFlight } from './balancer/in-flight.ts';
+export type { Inner } from './balancer/inner.ts';
 export { type JumpOptions, jump } from './balancer/jump.ts';
 export { jumpHash } from './balancer/jump-hash.ts';
 export { type LeastRequestOptions, leastRequest } from './balancer/least-request.ts';
+export { createLoadRecorder, type LoadRecorder, type LoadRecorderOptions } from './balancer/load-recorder.ts';
 export { type MaglevBalancerOptions, maglev } from './balancer/maglev.ts';
 export { createMaglev, type MaglevOptions } from './balancer/maglev-table.ts';
 export { type LoadOptions, p2c } from './balancer/p2c.ts';
 export { type PeakEwmaOptions, peakEwma } from './balancer/peak-ewma.ts';
 export type { Placement } from './balancer/placement.ts';
+export { type PreferZoneOptions, preferZone } from './balancer/prefer-zone.ts';
+export { type PrequalOptions, prequal } from './balancer/prequal.ts';
+export { type PriorityOptions, priority } from './balancer/priority.ts';
+export type { ProbeAnswer } from './balancer/probed-load.ts';
+export type { Probe } from './balancer/prober.ts';
 export { random } from './balancer/random.ts';
 export {
   createRendezvous,
@@ -19,8 +27,10 @@ export {
 } from './balancer/rendezvous.ts';
 export { type RingOptions, ring } from './balancer/ring.ts';
 export { roundRobin } from './balancer/round-robin.ts';
+export { type SlowStartOptions, slowStart } from './balancer/slow-start.ts';
 export { type SmoothWeightedOptions, smoothWeighted } from './balancer/smooth-weighted.ts';
 export { staticStride } from './balancer/static-stride.ts';
+export { type SubsetOptions, subset } from './balancer/subset.ts';
 export {
   type UtilizationRoundRobinOptions,
   utilizationRoundRobin,

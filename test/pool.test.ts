@@ -6,12 +6,16 @@ import {
   type Endpoint,
   inFlight,
   type Load,
+  leastRequest,
   type Member,
   noLoad,
   Pool,
   type PoolOptions,
   p2c,
+  peakEwma,
   roundRobin,
+  smoothWeighted,
+  staticStride,
   weightedRoundRobin,
 } from 'fairlead/core';
 import { type ScriptedDiscovery, scriptedDiscovery, settled } from 'fairlead/testing';
@@ -256,6 +260,8 @@ describe('picking', () => {
   test.each([
     ['roundRobin', roundRobin],
     ['weightedRoundRobin', weightedRoundRobin],
+    ['staticStride', staticStride],
+    ['smoothWeighted', smoothWeighted],
   ])('in panic %s goes on in turns: nobody is left out', async (_, balancer) => {
     for (const size of [2, 3, 4]) {
       const { pool } = await poolOf(endpoints(size), {
@@ -357,6 +363,28 @@ describe('picking', () => {
     expect(new Set(panicking.picks(100)).size).toBe(10);
     expect(panicking.lines.filter(line => line.startsWith('panic'))).toHaveLength(100);
   });
+
+  test.each([
+    ['leastRequest', () => leastRequest()],
+    ['p2c', () => p2c()],
+    ['p2c with peakEwma', () => p2c({ load: peakEwma() })],
+  ])(
+    'members called although their breaker refuses are not taken by %s for ones to be probed',
+    async (_, make) => {
+      for (const options of [{ panic: { below: 0.5 } }, { maxRefused: 0.3 }] as const) {
+        const { pool } = await sickened(10, 6, { ...options, balancer: make() });
+        let well = 0;
+        for (let i = 0; i < 1000; i++) {
+          const attempt = pool.pick(new Call());
+          const ill = Number(attempt.endpoint.id.slice(1)) < 6;
+          if (!ill) well++;
+          attempt.end(ill ? 'failure' : 'success');
+        }
+        // Four of ten, at the least: p2c in calls one at a time sees no difference between them.
+        expect(well).toBeGreaterThan(300);
+      }
+    },
+  );
 
   test('or every call fails at once, if that is asked for', async () => {
     const set = endpoints(4);
@@ -670,7 +698,9 @@ describe('loads and breakers that misbehave', () => {
         balancer: p2c({ load }),
         breaker: consecutiveFailures({ threshold: 1, openFor: 1000, jitter: 0 }),
       });
-      for (const outcome of ['failure', 'failure', 'success', 'success'] as const) {
+      // Where costs throw, chance picks: with as many calls both have had theirs.
+      for (let n = 0; n < 40; n++) {
+        const outcome = n < 2 ? 'failure' : 'success';
         const attempt = pool.pick(new Call());
         await clock.advance(1500);
         attempt.end(outcome);

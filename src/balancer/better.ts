@@ -9,12 +9,10 @@ const ALIKE = 2;
  * breaker's probe comes first: it would not be chosen by its cost, and so would never be found to have recovered.
  * But a call that has failed once already has given enough: it goes to a member known to be well.
  */
-export function better(b: Member, costB: number, a: Member, costA: number, call: Call): boolean {
-  const stateA = a.breaker.state;
-  const stateB = b.breaker.state;
-  if (stateA !== stateB && (stateA === 'closed' || stateB === 'closed')) {
-    return (stateA === 'closed') === (call.tried.length === 0);
-  }
+export function better(b: Member, costB: number, a: Member, costA: number, call: Call, now: number): boolean {
+  const dueA = a.breaker.state !== 'closed' && a.breaker.allows(now);
+  const dueB = b.breaker.state !== 'closed' && b.breaker.allows(now);
+  if (dueA !== dueB) return dueB === (call.tried.length === 0);
   if (a.weight !== b.weight && a.inFlight === 0 && b.inFlight === 0) return costB * ALIKE < costA;
   return costB * a.weight < costA * b.weight;
 }

@@ -1,4 +1,5 @@
-import { below, type Random } from '../base/env.ts';
+import { Dice } from '../base/dice.ts';
+import type { Random } from '../base/env.ts';
 import type { Call } from '../model/call.ts';
 import type { Member } from '../model/member.ts';
 
@@ -13,7 +14,8 @@ export function acceptedDraw(
   members: readonly Member[],
   random: Random,
 ): (call: Call, now: number) => number {
-  const draw = weightedDraw(members, random);
+  const dice = new Dice(random);
+  const draw = weightedDraw(members, dice);
   return (call, now) => {
     for (let n = 0; n < DRAWS; n++) {
       const i = draw();
@@ -27,7 +29,7 @@ export function acceptedDraw(
       const member = members[i]!;
       if (!call.accepts(member, now)) continue;
       sum += member.weight;
-      if (chosen < 0 || random() * sum < member.weight) chosen = i;
+      if (chosen < 0 || dice.word() * 2 ** -32 * sum < member.weight) chosen = i;
     }
     return chosen;
   };
@@ -37,9 +39,9 @@ export function acceptedDraw(
  * Draws the index of a member with a probability in proportion to its weight, in O(1).
  * Walker's alias method (ACM TOMS 3(3), 1977), its table built as by Vose (IEEE TSE 17(9), 1991).
  */
-function weightedDraw(members: readonly Member[], random: Random): () => number {
+function weightedDraw(members: readonly Member[], dice: Dice): () => number {
   const size = members.length;
-  if (members.every(member => member.weight === members[0]!.weight)) return () => below(random, size);
+  if (members.every(member => member.weight === members[0]!.weight)) return () => dice.below(size);
   const largest = members.reduce((most, { weight }) => Math.max(most, weight), 0);
   const total = members.reduce((sum, { weight }) => sum + weight / largest, 0); // divided, so that it stays finite
   const share = Float64Array.from(members, ({ weight }) => (weight / largest / total) * size);
@@ -56,8 +58,7 @@ function weightedDraw(members: readonly Member[], random: Random): () => number 
   }
   for (const i of [...small, ...large]) share[i] = 1; // what rounding left over
   return () => {
-    const spot = random() * size;
-    const i = Math.floor(spot);
-    return spot - i < share[i]! ? i : alias[i]!;
+    const i = dice.below(size);
+    return dice.word() * 2 ** -32 < share[i]! ? i : alias[i]!;
   };
 }

@@ -46,7 +46,7 @@ export function leastRequest(options: LeastRequestOptions = {}): Balancer {
           const member = members[at]!;
           if (!call.accepts(member, now)) continue;
           const cost = member.load.cost(now);
-          if (!better(member, cost, best, least, call)) continue;
+          if (!better(member, cost, best, least, call, now)) continue;
           best = member;
           least = cost;
         }

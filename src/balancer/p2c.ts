@@ -1,3 +1,4 @@
+import { Dice } from '../base/dice.ts';
 import type { Env } from '../base/env.ts';
 import { checkFunction } from '../base/errors.ts';
 import type { Call } from '../model/call.ts';
@@ -29,23 +30,35 @@ export function p2c({ load = inFlight() }: LoadOptions = {}): Balancer {
       const size = members.length;
       const even = members.every(({ weight }) => weight === members[0]!.weight);
       const draw = acceptedDraw(members, random);
-      const steps = Array.from({ length: Math.max(1, size - 1) }, (_, i) => i + 1);
-      const betterOf: Best = (i, skip, call, now) => {
-        const a = members[i]!;
-        if (size === 1) return a;
-        const b = members[(i + skip) % size]!; // another than a, each as likely
-        return call.accepts(b, now) && better(b, b.load.cost(now), a, a.load.cost(now), call) ? b : a;
-      };
+      const dice = new Dice(random);
       const pick = (call: Call, now: number): Member | undefined => {
-        // A random number is most of what a pick costs: what the first choice leaves of one makes the second.
-        const spot = random() * size;
-        let i = Math.floor(spot);
-        const skip = 1 + Math.floor((spot - i) * (size - 1));
+        let i = dice.below(size);
         if (!even || !call.accepts(members[i]!, now)) i = draw(call, now);
         if (i < 0) return undefined;
-        return betterOf(i, skip, call, now);
+        return betterOf(members, i, 1 + dice.below(size - 1), call, now);
       };
-      return Object.assign(pick, { explain: ranking(members, steps, betterOf) });
+      const best: Best = (i, skip, call, now) => betterOf(members, i, skip, call, now);
+      const steps = Array.from({ length: Math.max(1, size - 1) }, (_, i) => i + 1);
+      return Object.assign(pick, { explain: ranking(members, steps, best) });
     },
   };
+}
+
+/** Of the member at a place and the one so many further on, each other as likely. */
+function betterOf(members: readonly Member[], i: number, skip: number, call: Call, now: number): Member {
+  const size = members.length;
+  const a = members[i]!;
+  if (size === 1) return a;
+  const other = i + skip;
+  const b = members[other < size ? other : other - size]!;
+  if (!call.accepts(b, now)) return a;
+  // In a loop, so that costs are worked out in one place: two are too long to be inlined, and each goes to the heap.
+  let member = a;
+  let costA = 0;
+  for (;;) {
+    const cost = member.load.cost(now);
+    if (member === b) return better(b, cost, a, costA, call, now) ? b : a;
+    costA = cost;
+    member = b;
+  }
 }

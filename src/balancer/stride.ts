@@ -77,7 +77,14 @@ export class Stride implements Phases {
       chosen = i;
       least = looks;
     }
-    if (chosen < 0) return undefined;
+    if (chosen < 0) {
+      // Nobody had a turn, so none is used up: else panic, which asks next, would always find the same members' turn.
+      for (let i = 0; i < size; i++) {
+        const value = values[i]! - weights[i]!;
+        values[i] = value < 0 ? value + turn : value;
+      }
+      return undefined;
+    }
     const last = (chosen - start + size) % size;
     for (let k = 0; k < size; k++) {
       const i = (start + k) % size;

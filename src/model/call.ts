@@ -45,6 +45,8 @@ export class Call {
   readonly key: string | undefined;
   readonly signal: AbortSignal | undefined;
   repeatable: Repeatable;
+  /** When its time is over, in monotonic ms, if ever. Who sets it, on a part, aborts the part's signal then. */
+  deadline: number | undefined;
   /** Members tried already, to be avoided while others will do. Replaced, never edited. */
   tried: readonly Member[] = NONE;
   /** The latest attempt's member, its outcome, and when it was picked, for policies and logs. */
@@ -62,6 +64,7 @@ export class Call {
   /** For a part whose signal a policy may abort. */
   readonly verdict: Verdict | undefined;
   #attempts: AttemptRecord[] | undefined;
+  #begun = 0;
 
   /**
    * @throws TypeError if `key` is not a string, `signal` not an AbortSignal or `repeatable` not a `Repeatable`
@@ -106,12 +109,18 @@ export class Call {
     return this.#attempts;
   }
 
+  /** How many attempts of the whole call have begun: for a task that begins, the number of its own, from 1. */
+  get attempt(): number {
+    return this.whole === undefined ? this.#begun : this.whole.attempt;
+  }
+
   /** Used by the pool. */
   began(member: Member, now: number): void {
     for (let call: Call | undefined = this; call !== undefined; call = call.whole) {
       call.member = member;
       call.outcome = undefined;
       call.pickedAt = now;
+      call.#begun++;
     }
   }
 
@@ -134,15 +143,22 @@ const NOTHING: CallOptions = {};
  */
 export type Verdict = (elapsed: number, reason: unknown) => Outcome | undefined;
 
-/** A part of a call, with a signal of its own. What it tries and learns is the whole's, too. */
-export function partOf(whole: Call, signal: AbortSignal, verdict: Verdict): Call {
+/**
+ * A part of a call, with a signal of its own, and a deadline if it has one before the whole's. What it tries and learns is
+ * the whole's, too.
+ */
+export function partOf(whole: Call, signal: AbortSignal, verdict: Verdict, deadline?: number): Call {
   const part = new Call({ key: whole.key, signal, repeatable: whole.repeatable }, whole, verdict);
   part.tried = whole.tried;
+  part.deadline = whole.deadline! <= deadline! ? whole.deadline : (deadline ?? whole.deadline);
   return part;
 }
 
-/** What the user wants done at whichever endpoint is picked; run again for each retry. */
-export type Task<T> = (endpoint: Endpoint, signal: AbortSignal | undefined) => PromiseLike<T>;
+/**
+ * What the user wants done at whichever endpoint is picked; run again for each retry. `call` tells of the attempt as it
+ * begins: its number, and by when it must be over.
+ */
+export type Task<T> = (endpoint: Endpoint, signal: AbortSignal | undefined, call: Call) => PromiseLike<T>;
 
 /** Runs a task. The pool is one, and so is every policy around it. */
 export type Run = <T>(task: Task<T>, call: Call) => Promise<T>;

@@ -30,9 +30,9 @@ export class Member {
   /** Its health checks fail. */
   unhealthy = false;
   /** It asked to be left alone until then, in monotonic ms. */
-  coolUntil = Number.NEGATIVE_INFINITY;
+  coolUntil: number = Number.NEGATIVE_INFINITY;
   /** How many attempts it may have in flight; beyond, it gets none, not even in panic. */
-  limit = Number.POSITIVE_INFINITY;
+  limit: number = Number.POSITIVE_INFINITY;
   /** Whether its breaker was not closed, or its health checks failed, when that last changed. */
   refused = false;
   /** Breaker, checks and coolness are not heeded, for as many members as may be are refused already. */

@@ -67,6 +67,8 @@ export type GiveUpReason =
   | 'attempts' // all attempts are used up
   | 'budget' // the retry budget is used up
   | 'not-repeatable' // the task may not be run again
+  | 'deadline' // another attempt would not fit into the time that is left
+  | 'pushback' // the answer asks not to try again, or all members ask to be left alone for too long
   | 'aborted'; // the caller gave up, or the call's time is over
 
 export interface BreakerMove {

@@ -14,7 +14,10 @@ export interface Classifier {
   unsent?(error: unknown): boolean;
   /** What of a value is still to come, such as the body of a response: while it lives, the caller may abort it. */
   arriving?(value: unknown): object | null | undefined;
-  /** For how many ms the failed attempt's value or error asks the member to be left alone, if it does. */
+  /**
+   * For how many ms the failed attempt's value or error asks the member to be left alone, if it does. Less than 0: the
+   * call is not to be tried again, at any member.
+   */
   retryAfter?(result: unknown): number | undefined;
   /** What a value says of how busy the member is. Asked only if the balancer's loads take reports. */
   report?(value: unknown): LoadReport | undefined;

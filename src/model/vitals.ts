@@ -13,10 +13,12 @@ export class Vitals {
   /** How many breakers may be heeded at once. */
   #limit = Number.POSITIVE_INFINITY;
   #heeded = 0;
+  #members: readonly Member[] = [];
 
   /** Counts the members of a new set. At least one may be refused, whatever the share. */
   set(members: readonly Member[], maxRefused: number): void {
     this.moves++;
+    this.#members = members;
     this.refused = this.#heeded = 0;
     this.#limit = Math.max(1, Math.floor(members.length * maxRefused));
     for (const member of members) {
@@ -34,6 +36,17 @@ export class Vitals {
       if (!member.spared) this.#heeded--;
     }
     this.#count(member);
+  }
+
+  /**
+   * Until when all members that could take an attempt have asked to be left alone, in monotonic ms: the end of the first
+   * one's rest. `-Infinity` if there is one that has not asked, or none.
+   */
+  get coolUntil(): number {
+    let first = Number.POSITIVE_INFINITY;
+    for (const { free, spared, coolUntil } of this.#members)
+      if (free) first = Math.min(first, spared ? Number.NEGATIVE_INFINITY : coolUntil);
+    return first === Number.POSITIVE_INFINITY ? Number.NEGATIVE_INFINITY : first;
   }
 
   #count(member: Member): void {

@@ -23,10 +23,12 @@ import { manualClock, members, testEnv } from 'fairlead/testing';
 import { expect, test } from 'vitest';
 import { jump } from '../../src/balancer/jump.ts';
 import { maglev } from '../../src/balancer/maglev.ts';
+import { prequal } from '../../src/balancer/prequal.ts';
 import { rendezvous } from '../../src/balancer/rendezvous.ts';
 import { smoothWeighted } from '../../src/balancer/smooth-weighted.ts';
 import { staticStride } from '../../src/balancer/static-stride.ts';
 import { utilizationRoundRobin } from '../../src/balancer/utilization-round-robin.ts';
+import { answered } from '../balancer/answered.ts';
 import { describeBalancer } from './balancer.ts';
 
 describeBalancer('roundRobin', () => roundRobin(), { shares: 'even', tolerance: 0.001 });
@@ -40,6 +42,11 @@ describeBalancer('p2c with peakEwma', () => p2c({ load: peakEwma() }));
 describeBalancer('leastRequest, looking at all', () => leastRequest({ scan: 100 }));
 describeBalancer('leastRequest, drawing two', () => leastRequest({ scan: 0 }));
 describeBalancer('leastRequest', () => leastRequest());
+// The laws wait for nothing, so no answer comes.
+describeBalancer('prequal without answers', () =>
+  prequal({ probe: async () => ({ inFlight: 0, latency: 1 }) }),
+);
+describeBalancer('prequal with all its answers', answered);
 // By the hash space it owns: with 160 points per unit of weight one standard deviation is 8 % for a weight of
 // 1.
 describeBalancer('ring', () => ring(), { tolerance: 0.4 });

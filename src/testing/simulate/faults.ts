@@ -45,8 +45,10 @@ export interface Turn {
 }
 
 /** Whether a time is within a spell. */
-export const during = ({ from, until }: { readonly from: number; readonly until: number }, time: number) =>
-  from <= time && time < until;
+export const during = (
+  { from, until }: { readonly from: number; readonly until: number },
+  time: number,
+): boolean => from <= time && time < until;
 
 /** Lays out in time what the faults do to each server and to the registry. */
 export function scheduled({ faults, servers, duration }: Plan): Schedule {
