@@ -1,3 +1,4 @@
+export type { ClientNumber } from './balancer/aperture.ts';
 export type { Balancer, Picker, Preference } from './balancer/balancer.ts';
 export type { BoundedLoadOptions } from './balancer/bounded-load.ts';
 export { type DrainOptions, drain } from './balancer/drain.ts';
