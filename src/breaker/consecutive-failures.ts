@@ -6,31 +6,48 @@ import { BreakerMachine, type OpenOptions, type OpenSettings, openSettings } fro
 export interface ConsecutiveFailuresOptions extends OpenOptions {
   /** So many failures in a row open it. Default: 5. */
   readonly threshold?: number;
+  /**
+   * Nothing but failures for so many ms, two at the least, open it, too. Default: 1000. A member that a balancer avoids for
+   * its failures would else take long to fail so often, and count as well until then. `Infinity`: no time does.
+   */
+  readonly failingFor?: number;
 }
 
 /**
- * Opens after so many failures in a row (Envoy's and Finagle's default of 5). The default breaker.
+ * Opens after so many failures in a row (Envoy's and Finagle's default of 5), or when all calls of some time failed. The
+ * default breaker.
  *
  * @throws RangeError for an option out of range
  */
 export function consecutiveFailures(options: ConsecutiveFailuresOptions = {}): MakeBreaker {
-  const { threshold = 5 } = options;
+  const { threshold = 5, failingFor = 1000 } = options;
   checkNumber('consecutiveFailures threshold', threshold, 1, Number.MAX_SAFE_INTEGER, true);
+  checkNumber('consecutiveFailures failingFor', failingFor, 0);
   const settings = openSettings('consecutiveFailures', options);
-  return env => new ConsecutiveFailures(settings, threshold, env);
+  return env => new ConsecutiveFailures(settings, threshold, failingFor, env);
 }
 
 class ConsecutiveFailures extends BreakerMachine {
   readonly #threshold: number;
+  readonly #failingFor: number;
   #failures = 0;
+  /** When the first of the row was known, in whole ms. */
+  #failingSince = 0;
 
-  constructor(settings: OpenSettings, threshold: number, env: Env) {
+  constructor(settings: OpenSettings, threshold: number, failingFor: number, env: Env) {
     super(settings, env);
     this.#threshold = threshold;
+    this.#failingFor = failingFor;
   }
 
-  protected override trips(failed: boolean): boolean {
-    this.#failures = failed ? this.#failures + 1 : 0;
+  protected override trips(failed: boolean, now: number): boolean {
+    if (!failed) {
+      this.#failures = 0;
+      return false;
+    }
+    this.#failures++;
+    if (this.#failures === 1) this.#failingSince = Math.ceil(now);
+    else if (now - this.#failingSince >= this.#failingFor) return true;
     return this.#failures >= this.#threshold;
   }
 
