@@ -95,6 +95,28 @@ async function allocated(loop, most) {
   return Math.max(0, median(found));
 }
 
+const MILLION = 1_000_000;
+const CHUNKS = 10;
+
+/**
+ * Bytes of heap per operation over a million of them: the median of ten parts, before each of which the young are
+ * collected. For operations that allocate next to nothing: run with `--min-semi-space-size=64`, so that the collector
+ * stays away.
+ */
+export function bytesOver(operation) {
+  const loop = looped(operation, false);
+  const each = MILLION / CHUNKS;
+  for (let i = 0; i < CHUNKS; i++) loop(each); // until it is compiled for good
+  const found = [];
+  for (let i = 0; i < CHUNKS; i++) {
+    tidy();
+    const before = process.memoryUsage().heapUsed;
+    kept = loop(each);
+    found.push((process.memoryUsage().heapUsed - before) / each);
+  }
+  return Math.max(0, median(found));
+}
+
 /** Three digits, no more. */
 export const digits = number => {
   if (!Number.isFinite(number)) return '-';

@@ -26,3 +26,14 @@ export const callsOf = n =>
     call.acceptance = Acceptance.available;
     return call;
   });
+
+/**
+ * Moments in ms, one after another, a call every ms. As a clock gives them, they are on the heap already, so that handing
+ * them on allocates nothing.
+ */
+export const moments = (() => {
+  const all = Array.from({ length: 4096 }, (_, i) => 10.5 + i);
+  all.push(''); // an array of anything keeps its numbers on the heap
+  all.pop();
+  return all;
+})();

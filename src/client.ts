@@ -52,7 +52,14 @@ export function createClient(options: ClientOptions): Client {
   const pool = new Pool(options);
   let run: Run;
   try {
-    run = around(pool.run, { ...env, classifier, observer, hasUntried: pool.hasUntried, waits: pool.waits });
+    run = around(pool.run, {
+      ...env,
+      classifier,
+      observer,
+      hasUntried: pool.hasUntried,
+      ready: signal => (pool.size > 0 ? undefined : pool.ready(signal)),
+      waits: pool.waits,
+    });
     checkFunction('what a policy made', run);
   } catch (error) {
     pool.close();

@@ -1,6 +1,7 @@
 import type { Balancer, Picker } from './balancer/balancer.ts';
 import { below, checkEnv, type Env, inBackground, systemEnv } from './base/env.ts';
 import { bad, checkFunction, checkNumber, FairleadError } from './base/errors.ts';
+import { refusal } from './base/refusal.ts';
 import { abortable, listen, onAbort, sleep } from './base/signal.ts';
 import type { Discovery } from './discovery/discovery.ts';
 import { sameEndpoint } from './discovery/endpoints.ts';
@@ -225,6 +226,8 @@ export class Pool {
     const step = call.tried.length === 0 ? 2 : 1;
     const panic = this.#vitals.refused > this.#mostRefused ? PANIC : 0;
     for (let round = panic + step - 1; round < this.#rounds; round += step) {
+      // That those who are well are busy is no reason to call those who are not.
+      if (round >= PANIC && panic === 0 && this.#busy(now)) break;
       call.acceptance = round as Acceptance;
       const member = this.#choose(picker, call, now);
       if (member === undefined) continue;
@@ -237,6 +240,10 @@ export class Pool {
     const { size } = this.#members;
     if (this.#active.length === 0) {
       throw this.#noEndpoints(size === 0 ? 'there is no endpoint' : `all ${size} endpoints are drained`);
+    }
+    if (this.#active.some(member => member.inFlight >= member.limit && !member.isolated)) {
+      const message = `all endpoints that may be called have as many attempts in flight as they may, ${this.#maxInFlight}`;
+      throw refusal('OVERLOADED', message, call.attempts);
     }
     const some = panic > 0 ? `${this.#vitals.refused} of` : 'all';
     throw new FairleadError('NO_AVAILABLE_ENDPOINT', `${some} ${this.#active.length} endpoints are refused`, {
@@ -323,7 +330,7 @@ export class Pool {
     const { signal } = call;
     const { endpoint } = attempt.member;
     const running =
-      signal === undefined ? begun(task, endpoint, signal) : this.#race(task, call, endpoint, signal);
+      signal === undefined ? begun(task, endpoint, signal, call) : this.#race(task, call, endpoint, signal);
     return running.then(
       value => {
         this.#settle(attempt, call, this.#judge('value', value), undefined, value);
@@ -373,7 +380,7 @@ export class Pool {
       this.#halts.add(halt);
       // Only the caller's signal may be shared by many.
       const leave = call.whole === undefined ? onAbort(signal, abort) : listen(signal, abort);
-      begun(task, endpoint, signal).then(
+      begun(task, endpoint, signal, call).then(
         value => {
           leave();
           this.#halts.delete(halt);
@@ -409,6 +416,17 @@ export class Pool {
       blame(this.#site.observer, 'classifier', error);
       return 'ignored';
     }
+  }
+
+  /** Whether a member that is well has as many attempts in flight as it may. */
+  #busy(now: number): boolean {
+    if (this.#maxInFlight === Number.POSITIVE_INFINITY) return false;
+    return this.#active.some(
+      member =>
+        member.inFlight >= member.limit &&
+        !member.isolated &&
+        (guarded(this.#site.observer, 'breaker', () => member.available(now)) ?? true),
+    );
   }
 
   /** Asks the picker; if it is at fault, the first member from a random one that the call accepts. */
@@ -500,9 +518,14 @@ export class Pool {
 }
 
 /** What a task gives, as a promise, even if it throws. */
-function begun<T>(task: Task<T>, endpoint: Endpoint, signal: AbortSignal | undefined): Promise<T> {
+function begun<T>(
+  task: Task<T>,
+  endpoint: Endpoint,
+  signal: AbortSignal | undefined,
+  call: Call,
+): Promise<T> {
   try {
-    return Promise.resolve(task(endpoint, signal));
+    return Promise.resolve(task(endpoint, signal, call));
   } catch (error) {
     return Promise.reject(error);
   }

@@ -17,7 +17,7 @@ import { endpoint, endpoints, rig, running, testEnv, watch } from './helpers.ts'
 const never = (): Promise<never> => new Promise(() => {});
 
 describe('a task', () => {
-  test('gets an endpoint and the signal of its caller, and what it answers is the caller’s', async () => {
+  test('gets an endpoint, the signal of its caller and the call; what it answers is the caller’s', async () => {
     const { client } = rig([endpoint('a', { zone: 'eu' })]);
     const { signal } = new AbortController();
     const answer = { some: 'answer' };
@@ -27,7 +27,8 @@ describe('a task', () => {
       return answer;
     };
     expect(await client.run(task, { signal })).toBe(answer);
-    expect(given).toEqual([endpoint('a', { zone: 'eu' }), signal]);
+    expect(given.slice(0, 2)).toEqual([endpoint('a', { zone: 'eu' }), signal]);
+    expect(given[2]).toMatchObject({ signal, attempt: 1, deadline: undefined });
   });
 
   test.each<[string, () => unknown, unknown]>([

@@ -191,7 +191,9 @@ export const membersFor = (
   count: number,
   weight: (i: number) => number = () => 1,
 ): Member[] =>
-  endpoints(count).map(({ id }, i) => member(id, { weight: weight(i), load: balancer.load?.(testEnv()) ?? noLoad }));
+  endpoints(count).map(({ id }, i) =>
+    member(id, { weight: weight(i), load: balancer.load?.(testEnv()) ?? noLoad }),
+  );
 
 /** A client over scripted discovery, which gives a first set or waits to be told, on a manual clock, whose events are written down. */
 export function rig(

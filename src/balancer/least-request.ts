@@ -1,3 +1,4 @@
+import { Dice } from '../base/dice.ts';
 import { checkFunction, checkNumber } from '../base/errors.ts';
 import type { Call } from '../model/call.ts';
 import type { Member } from '../model/member.ts';
@@ -36,34 +37,45 @@ export function leastRequest(options: LeastRequestOptions = {}): Balancer {
       const steps = looks === size ? ONE : stepsThrough(size);
       const even = members.every(({ weight }) => weight === members[0]!.weight);
       const draw = acceptedDraw(members, random);
-      const bestFrom: Best = (first, step, call, now) => {
-        let at = first;
-        let best = members[at]!;
-        let least = best.load.cost(now);
-        for (let left = looks - 1; left > 0; left--) {
-          at += step;
-          if (at >= size) at -= size;
-          const member = members[at]!;
-          if (!call.accepts(member, now)) continue;
-          const cost = member.load.cost(now);
-          if (!better(member, cost, best, least, call, now)) continue;
-          best = member;
-          least = cost;
-        }
-        return best;
-      };
+      const dice = new Dice(random);
+      const bestFrom: Best = (first, step, call, now) => bestOf(members, looks, first, step, call, now);
       const pick = (call: Call, now: number): Member | undefined => {
         // From a member drawn by weight, so that among equals weight and chance decide, in equal steps that meet no
-        // member twice. What the draw leaves of the random number chooses the step.
-        const spot = random() * size;
-        let at = Math.floor(spot);
-        const step = steps[Math.floor((spot - at) * steps.length)]!;
+        // member twice.
+        let at = dice.below(size);
         if (!even || !call.accepts(members[at]!, now)) at = draw(call, now);
-        return at < 0 ? undefined : bestFrom(at, step, call, now);
+        return at < 0 ? undefined : bestOf(members, looks, at, steps[dice.below(steps.length)]!, call, now);
       };
       return Object.assign(pick, { explain: ranking(members, steps, bestFrom) });
     },
   };
+}
+
+/** The best of so many members, from the first on in equal steps. */
+function bestOf(
+  members: readonly Member[],
+  looks: number,
+  first: number,
+  step: number,
+  call: Call,
+  now: number,
+): Member {
+  const size = members.length;
+  let at = first;
+  let best = members[at]!;
+  let least = 0;
+  for (let left = looks; left > 0; left--) {
+    const member = members[at]!;
+    at += step;
+    if (at >= size) at -= size;
+    if (left < looks && !call.accepts(member, now)) continue;
+    // In this one place, so that it is inlined: else each cost goes to the heap.
+    const cost = member.load.cost(now);
+    if (left < looks && !better(member, cost, best, least, call, now)) continue;
+    best = member;
+    least = cost;
+  }
+  return best;
 }
 
 const ONE: Uint32Array = /* @__PURE__ */ Uint32Array.of(1);

@@ -30,7 +30,7 @@ export function peakEwma(options: PeakEwmaOptions = {}): (env?: Env) => Load {
   checkNumber('peakEwma failurePenalty', failurePenalty, 1);
   checkNumber('peakEwma failureHalfLife', failureHalfLife, Number.MIN_VALUE);
   const settings = { decay, failurePenalty, failureHalfLife };
-  const crowd: Crowd = { typical: -1, seenAt: 0 };
+  const crowd: Crowd = { typical: -1, seenAt: 0, beside: 0, inFlight: 0 };
   return env => new PeakEwma(settings, crowd, env);
 }
 
@@ -39,6 +39,10 @@ interface Crowd {
   /** Their average latency, each as often as it is called; negative while unknown. */
   typical: number;
   seenAt: number;
+  /** How many attempts are in flight at a member beside one that succeeds, on average. */
+  beside: number;
+  /** Attempts at all of them. */
+  inFlight: number;
 }
 
 /** What one more latency counts for in the typical one. */
@@ -47,6 +51,17 @@ const NEWS = 1 / 32;
 const SPREAD = 1;
 /** What a member that asks to be left alone costs at least, in times of its latency. */
 const ALONE = 1000;
+
+/**
+ * Latencies were measured beside as many attempts as is usual: part of the wait for those is in them already. So that
+ * part of the usual number counts for every member; else a slow one would look cheap whenever it is idle.
+ */
+const SHARED = 0.25;
+/**
+ * What one success counts for in the average at least: a peak of this process's own making (it stood still, and so all
+ * members looked slow) is forgotten after some hundred calls that went well. A member that gets no calls keeps its peak.
+ */
+const SAMPLE = 1 / 200;
 
 /** What a newcomer with an attempt outstanding costs, per attempt: more than any latency. */
 const UNKNOWN = 1e9;
@@ -89,6 +104,7 @@ class PeakEwma implements Load {
 
   begin(flight: Flight): void {
     this.#count++;
+    this.#crowd.inFlight++;
     flight.older = this.#newest;
     if (this.#newest === undefined) this.#oldest = flight;
     else this.#newest.newer = flight;
@@ -96,7 +112,8 @@ class PeakEwma implements Load {
   }
 
   end(flight: Flight, outcome: Outcome, now: number): void {
-    this.#count--;
+    const beside = --this.#count;
+    this.#crowd.inFlight--;
     const { older, newer } = flight;
     if (older === undefined) this.#oldest = newer;
     else older.newer = newer;
@@ -105,9 +122,11 @@ class PeakEwma implements Load {
     flight.older = flight.newer = undefined;
 
     if (outcome === 'success') {
-      if (this.#penalty !== 0 && now >= this.#aloneUntil) {
-        this.#penalty = this.#penaltyAt(now) * RELIEF;
-        this.#failedAt = now;
+      if (now >= this.#aloneUntil) {
+        if (this.#penalty !== 0) {
+          this.#penalty = this.#penaltyAt(now) * RELIEF;
+          this.#failedAt = now;
+        }
         this.#streak = 0;
       }
     } else if (outcome === 'failure') {
@@ -130,21 +149,43 @@ class PeakEwma implements Load {
     if (elapsed > average) this.#average = elapsed;
     else if (outcome !== 'success') return;
     // By how much the old has faded is what the new adds.
-    else this.#average = average + elapsed * (1 - fade(now - this.#stamp, this.#settings.decay));
+    else {
+      const added = 1 - fade(now - this.#stamp, this.#settings.decay);
+      this.#average =
+        added < SAMPLE ? this.#average + (elapsed - this.#average) * SAMPLE : average + elapsed * added;
+    }
     this.#stamp = now;
     if (outcome !== 'success') return;
     const crowd = this.#crowd;
     crowd.typical =
       crowd.typical < 0 ? this.#average : crowd.typical + (this.#average - crowd.typical) * NEWS;
     crowd.seenAt = now;
+    crowd.beside += (beside - crowd.beside) * NEWS;
+  }
+
+  get suspect(): boolean {
+    return this.#streak > 0;
   }
 
   cost(now: number): number {
-    const penalty = this.#penalty === 0 ? 1 : 1 + this.#penaltyAt(now);
+    // Short, so that it is inlined: else each cost goes to the heap.
+    const average = this.#average;
+    if (average < 0 || this.#penalty !== 0) return this.#dear(now);
+    const oldest = this.#oldest;
+    const age = oldest === undefined ? LEAST : now - oldest.startedAt;
+    const { beside, inFlight } = this.#crowd;
+    const queue = this.#count + 1 + (beside < inFlight ? beside : inFlight) * SHARED;
+    return Math.max(average * fade(now - this.#stamp, this.#settings.decay), age, LEAST) * queue;
+  }
+
+  /** The cost of who is new, or has failed. */
+  #dear(now: number): number {
+    const penalty = 1 + this.#penaltyAt(now);
     if (this.#average < 0) return this.#count === 0 ? 0 : UNKNOWN * this.#count * penalty;
-    const average = this.#averageAt(now);
-    const age = this.#oldest === undefined ? 0 : now - this.#oldest.startedAt;
-    return Math.max(average, age, LEAST) * (this.#count + 1) * penalty;
+    const age = this.#oldest === undefined ? LEAST : now - this.#oldest.startedAt;
+    const { beside, inFlight } = this.#crowd;
+    const queue = this.#count + 1 + Math.min(beside, inFlight) * SHARED;
+    return Math.max(this.#averageAt(now), age, LEAST) * queue * penalty;
   }
 
   forgive(): void {
@@ -166,8 +207,9 @@ class PeakEwma implements Load {
   }
 }
 
-/** e^(-elapsed/decay); where that is within a millionth of a straight line, by the straight line. */
+/** e^(-elapsed/decay); within 2 in a million, by the first terms of its series, where that is more than a half or so. */
 function fade(elapsed: number, decay: number): number {
   const x = elapsed / decay;
-  return x < 0.001 ? 1 - (x > 0 ? x : 0) : Math.exp(-x);
+  if (x > 0.5) return Math.exp(-x);
+  return x > 0 ? 1 / (1 + x * (1 + x * (1 / 2 + x * (1 / 6 + x * (1 / 24 + x * (1 / 120 + x / 720)))))) : 1;
 }

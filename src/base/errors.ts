@@ -3,6 +3,8 @@
  * - `NO_ENDPOINTS`: discovery has given no endpoint to call, or none in time;
  * - `NO_AVAILABLE_ENDPOINT`: every endpoint is refused by its breaker, and `panic` is off;
  * - `TIMEOUT`: a `timeout` policy's time ran out;
+ * - `OVERLOADED`: as much is in flight as may be, and there is no room, or no more time, to wait;
+ * - `THROTTLED`: the service fails so many calls that `throttle` has not let this one through;
  * - `CLOSED`: the client was closed;
  * - `BAD_ENDPOINTS`: discovery gave something that is not a usable set of endpoints;
  * - `DISCOVERY`: a discovery source failed in a way it cannot express by an error of its own.
@@ -11,6 +13,8 @@ export type FairleadErrorCode =
   | 'NO_ENDPOINTS'
   | 'NO_AVAILABLE_ENDPOINT'
   | 'TIMEOUT'
+  | 'OVERLOADED'
+  | 'THROTTLED'
   | 'CLOSED'
   | 'BAD_ENDPOINTS'
   | 'DISCOVERY';

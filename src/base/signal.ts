@@ -108,8 +108,9 @@ export function relay(
   signal: AbortSignal,
   to: AbortController,
   then?: (reason: unknown) => void,
+  by: typeof onAbort = onAbort,
 ): () => void {
-  return onAbort(signal, () => {
+  return by(signal, () => {
     to.abort(signal.reason);
     then?.(signal.reason);
   });

@@ -28,6 +28,7 @@ export function consecutiveFailures(options: ConsecutiveFailuresOptions = {}): M
 }
 
 class ConsecutiveFailures extends BreakerMachine {
+  readonly passive = true;
   readonly #threshold: number;
   readonly #failingFor: number;
   #failures = 0;

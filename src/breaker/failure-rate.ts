@@ -35,6 +35,7 @@ export function failureRate(options: FailureRateOptions = {}): MakeBreaker {
 type Settings = OpenSettings & Required<Omit<FailureRateOptions, keyof OpenOptions>>;
 
 class FailureRate extends BreakerMachine<Settings> {
+  readonly passive = true;
   /** All calls, and the failed ones. */
   readonly #calls: Window;
 

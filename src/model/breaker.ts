@@ -8,6 +8,8 @@ export interface Breaker {
   readonly state: BreakerState;
   /** Changes with the state: an outcome of an earlier epoch is void. */
   readonly epoch: number;
+  /** Says that it moves only when told: by `begin`, `end` or `hint`. While it is closed it is not asked then. */
+  readonly passive?: true;
   /** Whether a call may begin. Asking changes nothing. */
   allows(now: number): boolean;
   begin(now: number): void;
@@ -21,6 +23,7 @@ export interface Breaker {
 export const alwaysClosed: Breaker = {
   state: 'closed',
   epoch: 0,
+  passive: true,
   allows: () => true,
   begin() {},
   end() {},

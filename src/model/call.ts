@@ -88,9 +88,9 @@ export class Call {
   /** Whether a picker may answer this member. */
   accepts(member: Member, now: number): boolean {
     const { acceptance } = this;
-    if (!member.free || (acceptance < PANIC && !member.available(now))) return false;
+    if (member.doubts !== 0 && !(member.free && (acceptance >= PANIC || member.available(now)))) return false;
     if (this.filter !== undefined && !this.filter(member, this, now)) return false;
-    return acceptance % 2 === 1 || this.tried === NONE || !this.tried.includes(member);
+    return this.tried === NONE || acceptance % 2 === 1 || !this.tried.includes(member);
   }
 
   /** Counts the latest attempt's member among those tried, for the whole call. */
@@ -150,7 +150,7 @@ export type Verdict = (elapsed: number, reason: unknown) => Outcome | undefined;
 export function partOf(whole: Call, signal: AbortSignal, verdict: Verdict, deadline?: number): Call {
   const part = new Call({ key: whole.key, signal, repeatable: whole.repeatable }, whole, verdict);
   part.tried = whole.tried;
-  part.deadline = whole.deadline! <= deadline! ? whole.deadline : (deadline ?? whole.deadline);
+  part.deadline = deadline === undefined || whole.deadline! < deadline ? whole.deadline : deadline;
   return part;
 }
 

@@ -6,6 +6,8 @@ export interface Load {
   end(flight: Flight, outcome: Outcome, now: number): void;
   /** What one more call would cost, for a member of weight 1. Lower is better; only comparison means anything. */
   cost(now: number): number;
+  /** Whether the latest call that told anything failed: a retry goes elsewhere while it can. */
+  readonly suspect?: boolean;
   /** Forgets past failures, for the member has been shown to be well. */
   forgive?(): void;
   /** Takes in what the member told of itself, for balancers that go by that. */

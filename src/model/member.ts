@@ -7,6 +7,13 @@ import { blame, guarded, type Observer, tell } from './observer.ts';
 import type { Outcome } from './outcome.ts';
 import { Vitals } from './vitals.ts';
 
+const ISOLATED = 1;
+const UNHEALTHY = 2;
+const COOLING = 4;
+const LIMITED = 8;
+/** Its breaker is not closed, or of a kind that must be asked each time. */
+const BREAKER = 16;
+
 /** What the members of one pool share. */
 export interface Site {
   readonly clock: Clock;
@@ -25,14 +32,13 @@ export class Member {
   inFlight = 0;
   /** Whether it belongs to the set and may be picked: not removed, not drained. */
   active = false;
-  /** Taken out by hand: it gets no call, not even in panic. */
-  isolated = false;
-  /** Its health checks fail. */
-  unhealthy = false;
-  /** It asked to be left alone until then, in monotonic ms. */
-  coolUntil: number = Number.NEGATIVE_INFINITY;
-  /** How many attempts it may have in flight; beyond, it gets none, not even in panic. */
-  limit: number = Number.POSITIVE_INFINITY;
+  /**
+   * What may speak against it, as bits; 0 while nothing does, so that a pick need look at nothing else. Kept by the
+   * setters below, and when its breaker moves.
+   */
+  doubts: number;
+  #coolUntil = Number.NEGATIVE_INFINITY;
+  #limit = Number.POSITIVE_INFINITY;
   /** Whether its breaker was not closed, or its health checks failed, when that last changed. */
   refused = false;
   /** Breaker, checks and coolness are not heeded, for as many members as may be are refused already. */
@@ -46,6 +52,52 @@ export class Member {
     this.load = load;
     this.breaker = breaker;
     this.vitals = vitals;
+    this.doubts = 0;
+    this.heed();
+  }
+
+  /** Taken out by hand: it gets no call, not even in panic. */
+  get isolated(): boolean {
+    return (this.doubts & ISOLATED) !== 0;
+  }
+  set isolated(yes: boolean) {
+    this.#doubt(ISOLATED, yes);
+  }
+
+  /** Its health checks fail. */
+  get unhealthy(): boolean {
+    return (this.doubts & UNHEALTHY) !== 0;
+  }
+  set unhealthy(yes: boolean) {
+    this.#doubt(UNHEALTHY, yes);
+  }
+
+  /** It asked to be left alone until then, in monotonic ms. */
+  get coolUntil(): number {
+    return this.#coolUntil;
+  }
+  set coolUntil(until: number) {
+    this.#coolUntil = until;
+    this.#doubt(COOLING, until > Number.NEGATIVE_INFINITY);
+  }
+
+  /** How many attempts it may have in flight; beyond, it gets none, not even in panic. */
+  get limit(): number {
+    return this.#limit;
+  }
+  set limit(limit: number) {
+    this.#limit = limit;
+    this.#doubt(LIMITED, limit < Number.POSITIVE_INFINITY);
+  }
+
+  /** Its breaker may have moved. */
+  heed(): void {
+    const { breaker } = this;
+    this.#doubt(BREAKER, breaker.passive !== true || breaker.state !== 'closed');
+  }
+
+  #doubt(bit: number, yes: boolean): void {
+    this.doubts = yes ? this.doubts | bit : this.doubts & ~bit;
   }
 
   /** Whether it can take one more attempt at all. */
@@ -164,6 +216,7 @@ const LONGEST_COOL = 300_000;
 /** A member shown to be well starts afresh: else what it cost while it was ill would keep it idle for long. */
 function moved(member: Member, from: BreakerState, { observer }: Site): void {
   const to = member.breaker.state;
+  member.heed();
   member.vitals.moved(member);
   if (to === 'closed') guarded(observer, 'load', () => member.load.forgive?.());
   tell(observer, 'breaker', { member, from, to });

@@ -1,6 +1,6 @@
 import { checkFunction, checkNumber } from '../base/errors.ts';
 import { Histogram } from '../base/histogram.ts';
-import { relay, relayWhile } from '../base/signal.ts';
+import { listen, onAbort, relay, relayWhile } from '../base/signal.ts';
 import { type Call, partOf, type Run, type Task } from '../model/call.ts';
 import { guarded, tell } from '../model/observer.ts';
 import type { Policy, PolicyContext } from './policy.ts';
@@ -26,6 +26,9 @@ const OBSERVED = 30_000;
 const ENOUGH = 100;
 /** How many observations may pass before the percentile is worked out again. */
 const STALE = 64;
+
+/** Node warns of a leak where a signal has more than ten listeners. */
+const FEW = 8;
 
 /** Why an attempt was aborted: another has answered first. */
 class Beaten extends Error {
@@ -170,11 +173,16 @@ function race<T>(
       const startedAt = clock.now();
       const leave =
         outer &&
-        relay(outer, controller, reason => {
-          decided = true;
-          cancel();
-          reject(reason);
-        });
+        relay(
+          outer,
+          controller,
+          reason => {
+            decided = true;
+            cancel();
+            reject(reason);
+          },
+          call.whole === undefined || attempts > FEW ? onAbort : listen,
+        );
       const runner: Runner = { part, controller, startedAt, leave };
       running.add(runner);
       hedgeLater();

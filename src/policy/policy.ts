@@ -9,6 +9,8 @@ export interface PolicyContext extends Env {
   readonly observer: Observer | undefined;
   /** Whether a member is available that the call has not tried yet. */
   hasUntried(call: Call, now: number): boolean;
+  /** What to wait for before the first attempt, lest a time-out inside counts it; nothing where endpoints are known. */
+  ready?(signal: AbortSignal | undefined): Promise<void> | undefined;
   /** A call waits for its next attempt (1), or no longer does (-1): a client that drains waits for it. */
   waits?(by: 1 | -1): void;
 }

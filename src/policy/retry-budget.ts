@@ -7,6 +7,8 @@ export interface RetryBudget {
   deposit(now: number): void;
   /** Whether there is enough left for one retry, which it then pays for. */
   withdraw(now: number): boolean;
+  /** A retry just paid for waits (1), or is made after its wait (-1): it counts as long as it waits, and from then on. */
+  waits?(by: 1 | -1, now: number): void;
 }
 
 export interface RetryBudgetOptions {
@@ -14,7 +16,10 @@ export interface RetryBudgetOptions {
   readonly ratio?: number;
   /** Retries per second there are in any case. Default: 10. */
   readonly minPerSecond?: number;
-  /** In ms. Default: 10 000. */
+  /**
+   * Over how long calls and retries are counted, in ms. Default: 10 000. Calls count for a tenth less at most, retries for
+   * a ninth more: within no such time are there more of them than stated.
+   */
   readonly window?: number;
 }
 
@@ -30,16 +35,24 @@ export function retryBudget(options: RetryBudgetOptions = {}): RetryBudget {
   checkNumber('retryBudget minPerSecond', minPerSecond, 0, 1e9);
   checkNumber('retryBudget window', window, 1, Number.MAX_SAFE_INTEGER);
   const floor = (minPerSecond * window) / 1000;
-  /** Calls, and the retries made. */
-  const made = new Window(window);
+  const calls = new Window(window);
+  // Tenths are forgotten at a time: ten of these hold the window at least. Were it less, all that it grants could be had
+  // at its beginning and at its end.
+  const retries = new Window((window * 10) / 9);
+  let waiting = 0;
   return {
-    deposit: now => made.add(now, 1, 0),
+    deposit: now => calls.add(now, 1, 0),
     withdraw(now) {
-      made.advance(now);
+      calls.advance(now);
+      retries.advance(now);
       // In numbers, not in tokens: a token per 1 / ratio calls would be rounded away.
-      if (made.second + 1 > made.first * ratio + floor) return false;
-      made.add(now, 0, 1);
+      if (retries.second + waiting + 1 > calls.first * ratio + floor) return false;
+      retries.add(now, 0, 1);
       return true;
+    },
+    waits(by, now) {
+      waiting += by;
+      retries.add(now, 0, -by);
     },
   };
 }

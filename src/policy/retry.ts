@@ -1,7 +1,9 @@
 import { type AttemptRecord, checkFunction, checkNumber } from '../base/errors.ts';
+import { Histogram } from '../base/histogram.ts';
 import { sleep } from '../base/signal.ts';
 import type { Call, Task } from '../model/call.ts';
 import { blame, type GiveUpReason, guarded, tell } from '../model/observer.ts';
+import { gaveUp } from './give-up.ts';
 import type { Policy } from './policy.ts';
 import { purseOf } from './purse.ts';
 import type { RetryBudget } from './retry-budget.ts';
@@ -17,27 +19,44 @@ export interface RetryOptions {
   readonly backoff?: (n: number) => number;
   /** Default: `retryBudget()`, one for each client, which `hedge` draws on, too. `false`: no bound, for those who know why. */
   readonly budget?: RetryBudget | false;
+  /**
+   * For how long a call without a deadline waits, in ms, when all members ask to be left alone. Default: 10 000. With a
+   * deadline it waits if the time allows.
+   */
+  readonly maxRetryAfter?: number;
 }
+
+/** Over how many ms it is observed how long successes take. */
+const OBSERVED = 30_000;
+/** With fewer observed nothing is known. The median of 30 is below the 67th percentile in 98 of 100 cases. */
+const ENOUGH = 30;
 
 /**
  * Tries a failed call again, at another member while there is one. Around a `timeout` it repeats what timed out;
  * inside one, all its tries and waits share that time. Never repeats what may not be repeated, nor for a caller
- * who has gone. When attempts or budget run out, the last result or error is the caller's, untouched.
+ * who has gone, nor where the answer forbids it; and none for which less time is left than half of the successes of late
+ * took. When attempts or budget run out, the last result or error is the caller's, untouched: `giveUpReasonOf` says why
+ * it was the last.
  *
  * @throws RangeError or TypeError for a bad option
  */
-export function retry({ attempts = 3, backoff = upTo1000, budget }: RetryOptions = {}): Policy {
+export function retry(options: RetryOptions = {}): Policy {
+  const { attempts = 3, backoff = upTo1000, budget, maxRetryAfter = 10_000 } = options;
   checkNumber('retry attempts', attempts, 1, Number.POSITIVE_INFINITY);
   checkFunction('retry backoff', backoff);
+  checkNumber('retry maxRetryAfter', maxRetryAfter, 0);
   if (budget !== undefined && budget !== false) {
     checkFunction('retry budget.deposit', budget?.deposit);
     checkFunction('retry budget.withdraw', budget.withdraw);
+    if (budget.waits !== undefined) checkFunction('retry budget.waits', budget.waits);
   }
   return (next, context) => {
     const { clock, random, classifier, observer } = context;
     const shared = budget === undefined ? purseOf(context) : undefined;
     if (shared !== undefined) shared.fed = true;
     const purse = budget === undefined ? shared!.budget : budget;
+    /** How long successes took, of calls that have a deadline. */
+    const observed = new Histogram(OBSERVED);
 
     const deposit = (now: number): void => {
       try {
@@ -53,16 +72,34 @@ export function retry({ attempts = 3, backoff = upTo1000, budget }: RetryOptions
       if (n === 1) deposit(failed === undefined ? (call.pickedAt ?? clock.now()) : clock.now());
       return failed;
     };
-    const hindrance = (call: Call, n: number, threw: boolean, error: unknown): GiveUpReason | undefined => {
+    const observe = (startedAt: number): void => {
+      const now = clock.now();
+      observed.add(now - startedAt, now);
+    };
+    const hindrance = (call: Call, n: number, threw: boolean, result: unknown): GiveUpReason | undefined => {
       if (call.signal?.aborted) return 'aborted';
       if (call.repeatable !== true) {
         const safe = call.repeatable === 'unsent' && threw;
-        if (!(safe && guarded(observer, 'classifier', () => (classifier.unsent ?? isUnsent)(error))))
+        if (!(safe && guarded(observer, 'classifier', () => (classifier.unsent ?? isUnsent)(result))))
           return 'not-repeatable';
       }
       if (n >= attempts) return 'attempts';
-      if (purse && !guarded(observer, 'policy', () => purse.withdraw(clock.now()))) return 'budget';
-      return undefined;
+      return (guarded(observer, 'classifier', () => classifier.retryAfter?.(result)) ?? 0) < 0
+        ? 'pushback'
+        : undefined;
+    };
+    /** How long to wait before the retry n: none while a member is untried, and none that is left alone is disturbed. */
+    const waitBefore = (call: Call, n: number, now: number): Wait => {
+      if (guarded(observer, 'breaker', () => context.hasUntried(call, now))) return AT_ONCE;
+      const longest = guarded(observer, 'policy', () => backoff(n)) ?? 0;
+      const drawn = longest > 0 ? random() * longest : 0;
+      const rest = Math.max(0, call.member!.vitals.coolUntil - now);
+      return { rest, delay: rest + drawn }; // the draw on top of it, lest all come back in the same moment
+    };
+    const misfit = (call: Call, { rest, delay }: Wait, now: number): GiveUpReason | undefined => {
+      if (call.deadline === undefined) return rest > maxRetryAfter ? 'pushback' : undefined;
+      const usual = observed.count(now) < ENOUGH ? 0 : observed.quantile(0.5, now);
+      return now + delay + usual >= call.deadline ? 'deadline' : undefined;
     };
 
     /** What comes after run n of a call, which failed: another, or the end. */
@@ -74,24 +111,35 @@ export function retry({ attempts = 3, backoff = upTo1000, budget }: RetryOptions
       threw: boolean,
       result: unknown,
     ): Promise<T> => {
-      const reason = hindrance(call, n, threw, result);
+      const now = clock.now();
+      let wait = AT_ONCE;
+      let reason = hindrance(call, n, threw, result);
+      if (reason === undefined) {
+        call.avoid();
+        wait = waitBefore(call, n, now);
+        reason = misfit(call, wait, now);
+      }
+      if (reason === undefined && purse && !guarded(observer, 'policy', () => purse.withdraw(now)))
+        reason = 'budget';
       if (reason !== undefined) {
+        gaveUp(result, reason);
         tell(observer, 'giveUp', { call, reason, failed });
         if (threw) throw result;
         return result as T;
       }
       if (!threw) guarded(observer, 'classifier', () => classifier.discard?.(result));
-      call.avoid();
-      const untried = guarded(observer, 'breaker', () => context.hasUntried(call, clock.now()));
-      const longest = untried ? 0 : (guarded(observer, 'policy', () => backoff(n)) ?? 0);
-      const delay = longest > 0 ? random() * longest : 0;
+      const { delay } = wait;
       tell(observer, 'retry', { call, attempt: n + 1, delay, failed });
       if (delay > 0) {
-        context.waits?.(1);
+        const waits = (by: 1 | -1, at: number): void => {
+          context.waits?.(by);
+          if (purse) guarded(observer, 'policy', () => purse.waits?.(by, at));
+        };
+        waits(1, now);
         try {
           await sleep(clock, delay, call.signal);
         } finally {
-          context.waits?.(-1);
+          waits(-1, clock.now());
         }
       }
       return run(task, call, n + 1);
@@ -100,6 +148,7 @@ export function retry({ attempts = 3, backoff = upTo1000, budget }: RetryOptions
     // No async function: where the first run succeeds, that would be a third of all that a call allocates.
     const run = <T>(task: Task<T>, call: Call, n: number): Promise<T> => {
       call.outcome = undefined; // if it does not get as far as a member, the last outcome is not this try's
+      const startedAt = call.deadline === undefined ? 0 : clock.now();
       let running: Promise<T>;
       try {
         running = Promise.resolve(next(task, call));
@@ -109,7 +158,9 @@ export function retry({ attempts = 3, backoff = upTo1000, budget }: RetryOptions
       return running.then(
         value => {
           const failed = ended(call, n);
-          return failed === undefined ? value : settle(task, call, n, failed, false, value);
+          if (failed !== undefined) return settle(task, call, n, failed, false, value);
+          if (call.deadline !== undefined) observe(startedAt);
+          return value;
         },
         error => {
           const failed = ended(call, n);
@@ -118,8 +169,19 @@ export function retry({ attempts = 3, backoff = upTo1000, budget }: RetryOptions
         },
       );
     };
-    return (task, call) => run(task, call, 1);
+    return (task, call) => {
+      const waiting = context.ready?.(call.signal);
+      return waiting === undefined ? run(task, call, 1) : waiting.then(() => run(task, call, 1));
+    };
   };
 }
 
 const upTo1000 = (n: number): number => Math.min(1000, 12.5 * 2 ** n);
+
+/** In ms: how long all members ask to be left alone, and the wait with that. */
+interface Wait {
+  readonly rest: number;
+  readonly delay: number;
+}
+
+const AT_ONCE: Wait = { rest: 0, delay: 0 };

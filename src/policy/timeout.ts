@@ -1,5 +1,5 @@
 import { checkNumber, FairleadError } from '../base/errors.ts';
-import { relay, relayWhile } from '../base/signal.ts';
+import { listen, onAbort, relay, relayWhile } from '../base/signal.ts';
 import { partOf, type Run } from '../model/call.ts';
 import { guarded } from '../model/observer.ts';
 import type { Policy } from './policy.ts';
@@ -7,7 +7,8 @@ import type { Policy } from './policy.ts';
 /**
  * Gives up on what it is around after so many ms, with a `FairleadError` `TIMEOUT`, and aborts the signal that
  * the task was given. Inside `retry` it bounds each attempt; outside it the whole call, its waits included.
- * `Infinity` bounds nothing. A member is blamed for an attempt that had at least half of the time.
+ * `Infinity` bounds nothing, and an earlier deadline outside it stands. A member is blamed for an attempt that had at
+ * least half of the time.
  *
  * @throws RangeError if `ms` is not a number above 0
  */
@@ -20,18 +21,27 @@ export function timeout(ms: number): Policy {
         const outer = call.signal;
         if (outer?.aborted) return reject(outer.reason);
         const controller = new AbortController();
+        const until = clock.now() + ms;
         let late: FairleadError | undefined;
-        const part = partOf(call, controller.signal, (elapsed, reason) => {
-          if (late === undefined || reason !== late) return undefined;
-          return elapsed * 2 >= ms ? 'failure' : 'ignored';
-        });
-        const leave = outer && relay(outer, controller, reject);
-        const cancel = clock.after(ms, () => {
+        const part = partOf(
+          call,
+          controller.signal,
+          (elapsed, reason) => {
+            if (late === undefined || reason !== late) return undefined;
+            return elapsed * 2 >= ms ? 'failure' : 'ignored';
+          },
+          until,
+        );
+        // Only the caller's signal may be shared by many.
+        const leave = outer && relay(outer, controller, reject, call.whole === undefined ? onAbort : listen);
+        const expire = (): void => {
           leave?.();
           late = new FairleadError('TIMEOUT', `no answer within ${ms} ms`, { attempts: call.attempts });
           controller.abort(late);
           reject(late);
-        });
+        };
+        // Whoever has set an earlier deadline will abort it then.
+        const cancel = part.deadline! < until ? nothing : clock.after(ms, expire);
         const fail = (error: unknown): void => {
           cancel();
           leave?.();
@@ -58,3 +68,5 @@ export function timeout(ms: number): Policy {
         }
       });
 }
+
+const nothing = (): void => {};

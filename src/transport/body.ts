@@ -1,66 +1,20 @@
 import type { Clock } from '../base/env.ts';
+import { isBytes, isStream, StreamUpload, type Upload, uploadOf } from './upload.ts';
 
 /** The most that is held in memory so that a request can be repeated. */
 const MOST = 1 << 20;
 
 type Reader = ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>;
 
-/** Whether a body can be read but once. */
-export const isStream = (body: unknown): boolean =>
-  typeof body === 'object' && body !== null && ('getReader' in body || Symbol.asyncIterator in body);
-
-/** A body that is sent as it comes, and therefore once. */
-export class Upload {
-  /** The bytes, read no sooner than they are asked for. */
-  readonly stream: ReadableStream<Uint8Array<ArrayBuffer>>;
-  /** Whether its source broke off: no member is to blame for that. */
-  broken = false;
-  readonly #reader: Reader;
-
-  /** Of what a reader has read already, is reading, and will read. */
-  constructor(reader: Reader, chunks: Uint8Array<ArrayBuffer>[] = [], next?: ReturnType<Reader['read']>) {
-    next?.catch(() => {}); // whoever reads the stream will hear of it
-    let pending = next;
-    this.#reader = reader;
-    this.stream = new ReadableStream<Uint8Array<ArrayBuffer>>(
-      {
-        pull: async controller => {
-          let chunk = chunks.shift();
-          if (chunk === undefined) {
-            let read: Awaited<ReturnType<Reader['read']>>;
-            try {
-              read = await (pending ?? reader.read());
-            } catch (error) {
-              this.broken = true;
-              throw error;
-            }
-            pending = undefined;
-            if (read.done) return controller.close();
-            chunk = read.value;
-          }
-          if (!isBytes(chunk)) this.broken = true; // `fetch` will not have it
-          controller.enqueue(chunk);
-        },
-        cancel: reason => reader.cancel(reason),
-      },
-      { highWaterMark: 0 },
-    );
-  }
-
-  /** For when nobody will read it. */
-  cancel(reason: unknown): void {
-    this.#reader.cancel(reason).catch(() => {});
-  }
-}
-
 /**
- * A body as it can be sent, again and again unless it is a stream: with what its owner may change meanwhile copied,
+ * A body as it can be sent, again and again unless it is an upload: with what its owner may change meanwhile copied,
  * for `fetch` promises to have read it when it returns.
  *
  * @throws TypeError for a stream that is being read, or has been
  */
 export function sendable(body: RequestInit['body']): RequestInit['body'] | Upload {
   if (typeof body !== 'object' || body === null) return body;
+  if (isStream(body)) return uploadOf(body);
   if (body instanceof ArrayBuffer) return body.slice(0);
   if (ArrayBuffer.isView(body)) {
     return new Uint8Array(body.buffer as ArrayBuffer, body.byteOffset, body.byteLength).slice();
@@ -71,9 +25,7 @@ export function sendable(body: RequestInit['body']): RequestInit['body'] | Uploa
     for (const [name, value] of body) copy.append(name, value as string);
     return copy;
   }
-  if (!('getReader' in body)) return body;
-  // By way of a Response, which refuses a stream that has been read, as nothing else does that leaves it whole.
-  return new Upload(new Response(body).body!.getReader() as Reader);
+  return body;
 }
 
 /**
@@ -99,11 +51,12 @@ export async function bodyOf(request: Request, clock: Clock): Promise<Uint8Array
     for (;;) {
       const next = reader.read();
       await Promise.race([next, moment]);
-      if (waited) return new Upload(reader, chunks, next);
+      if (waited) return new StreamUpload(reader, chunks, next);
       const { done, value } = await next;
       if (done) return joined(chunks, size);
       chunks.push(value);
-      if (!isBytes(value) || (size > 0 && size + value.length > MOST)) return new Upload(reader, chunks);
+      if (!isBytes(value) || (size > 0 && size + value.length > MOST))
+        return new StreamUpload(reader, chunks);
       size += value.length;
     }
   } finally {
@@ -120,5 +73,3 @@ function joined(chunks: readonly Uint8Array<ArrayBuffer>[], size: number): Uint8
   }
   return all;
 }
-
-const isBytes = (value: unknown): boolean => Object.prototype.toString.call(value) === '[object Uint8Array]';

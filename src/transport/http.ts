@@ -4,7 +4,7 @@ import { isUnsent } from '../policy/unsent.ts';
 import { parseLoadReport } from './load-report.ts';
 import { isCallers } from './mistake.ts';
 import { isDoubtful, isElsewhere } from './origin.ts';
-import { retryAfterOf } from './retry-after.ts';
+import { pushbackOf } from './retry-after.ts';
 
 /** Says of a result what it means, or nothing, for the standard verdict. */
 export type Classify = (response: Response | undefined, error: unknown) => Outcome | undefined;
@@ -38,7 +38,7 @@ export function classifierOf(classify?: Classify, report: (error: unknown) => vo
     arriving: response => (response as Response).body,
     retryAfter: result => {
       const { headers } = (result ?? {}) as Partial<Response>;
-      return typeof headers?.get === 'function' ? retryAfterOf(headers) : undefined;
+      return typeof headers?.get === 'function' ? pushbackOf(headers) : undefined;
     },
     report: response => {
       const { headers, redirected } = response as Response;

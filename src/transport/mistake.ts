@@ -1,4 +1,4 @@
-import { isStream, type Upload } from './body.ts';
+import { isStream, StreamUpload, type Upload } from './upload.ts';
 
 /** Errors of `fetch` that are the caller's doing: a bad header, a used body. No member is to blame for them. */
 const mistakes = /* @__PURE__ */ new WeakSet<object>();
@@ -18,7 +18,7 @@ function isMistake(error: object, init: RequestInit, upload: Upload | undefined)
   const { code, cause } = error as { code?: unknown; cause?: { code?: unknown } };
   if (code !== undefined || cause !== undefined) return MISTAKES.has(code ?? cause?.code);
   // An error of the network has one or the other but in browsers, where nothing tells but trying.
-  if (isStream(body) && upload === undefined) return true;
+  if (isStream(body) && !(upload instanceof StreamUpload)) return true;
   try {
     new Request('http://localhost/', { ...init, signal: null, ...(upload && { body: '' }) });
     return false;

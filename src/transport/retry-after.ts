@@ -2,6 +2,20 @@
 const LONGEST = 300_000;
 
 /**
+ * What a response says of another attempt: less than 0 if it wants none, else for how many ms it asks to be left alone,
+ * if it does. It says no by `x-should-retry: false`, as many APIs do, or by a `grpc-retry-pushback-ms` (gRFC A6) below 0 or
+ * that is no number; one from 0 stands for a `retry-after`, in ms.
+ */
+export function pushbackOf(headers: Pick<Headers, 'get'>): number | undefined {
+  if (headers.get('x-should-retry')?.trim().toLowerCase() === 'false') return NEVER;
+  const pushback = headers.get('grpc-retry-pushback-ms')?.trim();
+  if (pushback === undefined) return retryAfterOf(headers);
+  return /^\d+$/.test(pushback) ? Math.min(LONGEST, Number(pushback)) : NEVER;
+}
+
+const NEVER = -1;
+
+/**
  * For how many ms a response asks to be left alone by its `retry-after` (RFC 9110, 10.2.3), up to 5 minutes: seconds,
  * or a date. A date is compared with the response's own, so that clocks need not agree; without one it says nothing.
  */

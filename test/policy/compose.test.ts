@@ -17,9 +17,9 @@ const station =
   };
 
 const pool = (log: string[]): Run =>
-  ((task, _call) => {
+  ((task, call) => {
     log.push('pool');
-    return task({ id: 'a', host: 'a', port: 1 }, undefined);
+    return task({ id: 'a', host: 'a', port: 1 }, undefined, call);
   }) as Run;
 
 test('the first policy is the outermost: it sees the call first and the result last', async () => {

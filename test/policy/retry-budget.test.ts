@@ -28,8 +28,8 @@ test.each([
 test('without any calls there are the few per second, for as long as the window lasts', () => {
   const budget = retryBudget({ minPerSecond: 3, window: 2000 });
   expect(withdrawals(budget, 0)).toBe(6);
-  expect(withdrawals(budget, 1799)).toBe(0);
-  expect(withdrawals(budget, 2000)).toBe(6);
+  expect(withdrawals(budget, 2000)).toBe(0);
+  expect(withdrawals(budget, 2223)).toBe(6);
 });
 
 test('calls of an hour ago pay for nothing', () => {
@@ -46,13 +46,13 @@ test('whenever a retry is granted, those of the window are within its calls time
       fc.double({ min: 0, max: 3, noNaN: true }),
       fc.array(event),
       (ratio, minPerSecond, events) => {
-        const budget = retryBudget({ ratio, minPerSecond, window: 1000 });
+        const budget = retryBudget({ ratio, minPerSecond, window: 900 });
         const calls: number[] = [];
         const retries: number[] = [];
         let now = 0;
-        // The window slides in tenths.
-        const recent = (times: number[]): number =>
-          times.filter(at => Math.floor(at / 100) > Math.floor(now / 100) - 10).length;
+        // Both slide in tenths: calls count for 810 to 900 ms, retries for 900 to 1000.
+        const recent = (times: number[], tenth: number): number =>
+          times.filter(at => Math.floor(at / tenth) > Math.floor(now / tenth) - 10).length;
         for (const { wait, deposits, wanted } of events) {
           now += wait;
           for (let i = 0; i < deposits; i++) {
@@ -60,7 +60,8 @@ test('whenever a retry is granted, those of the window are within its calls time
             calls.push(now);
           }
           for (let i = 0; i < wanted; i++) {
-            const enough = recent(retries) + 1 <= recent(calls) * ratio + (minPerSecond * 1000) / 1000;
+            const enough =
+              recent(retries, 100) + 1 <= recent(calls, 90) * ratio + (minPerSecond * 900) / 1000;
             expect(budget.withdraw(now)).toBe(enough);
             if (enough) retries.push(now);
           }
@@ -68,4 +69,13 @@ test('whenever a retry is granted, those of the window are within its calls time
       },
     ),
   );
+});
+
+test('what a window grants cannot be had at its beginning and again at its end', () => {
+  for (let start = 0; start < 2000; start += 50) {
+    const budget = retryBudget({ ratio: 0, minPerSecond: 5, window: 2000 });
+    expect(withdrawals(budget, start)).toBe(10);
+    expect(withdrawals(budget, start + 1999)).toBe(0);
+    expect(withdrawals(budget, start + 2223)).toBe(10);
+  }
 });

@@ -208,9 +208,9 @@ describe('what is not repeated', () => {
     const { task, tried } = failing();
     const fate = watch(
       client.run(
-        async (endpoint, signal) => {
+        async (...given) => {
           controller.abort('enough');
-          return task(endpoint, signal);
+          return task(...given);
         },
         { signal: controller.signal },
       ),

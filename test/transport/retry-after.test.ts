@@ -1,7 +1,8 @@
-import { httpClassifier, type Load } from 'fairlead';
+import { Call, httpClassifier, type Load } from 'fairlead';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { retryAfterOf } from '../../src/transport/retry-after.ts';
+import { giveUpReasonOf } from '../../src/policy/give-up.ts';
+import { pushbackOf, retryAfterOf } from '../../src/transport/retry-after.ts';
 import { faked, ok } from './fake.ts';
 
 const DATE = 'Sun, 06 Nov 1994 08:49:37 GMT';
@@ -58,6 +59,44 @@ describe('retry-after', () => {
       }),
     );
   });
+});
+
+describe('what says no', () => {
+  test.each<[Record<string, string>, number | undefined]>([
+    [{ 'x-should-retry': 'false', 'retry-after': '7' }, -1],
+    [{ 'X-Should-Retry': ' False ' }, -1],
+    [{ 'x-should-retry': 'true', 'retry-after': '7' }, 7000],
+    [{ 'x-should-retry': 'no' }, undefined],
+    [{ 'grpc-retry-pushback-ms': '-1', 'retry-after': '7' }, -1],
+    [{ 'grpc-retry-pushback-ms': 'soon' }, -1],
+    [{ 'grpc-retry-pushback-ms': '' }, -1],
+    [{ 'grpc-retry-pushback-ms': '1.5' }, -1],
+    [{ 'grpc-retry-pushback-ms': '0' }, 0],
+    [{ 'grpc-retry-pushback-ms': '250', 'retry-after': '7' }, 250],
+    [{ 'grpc-retry-pushback-ms': '9999999' }, 300_000],
+    [{ 'retry-after': '-7' }, undefined],
+    [{}, undefined],
+  ])('%o means %s', (headers, expected) => {
+    expect(pushbackOf(new Headers(headers))).toBe(expected);
+  });
+
+  test.each([
+    ['x-should-retry', 'false'],
+    ['grpc-retry-pushback-ms', '-1'],
+  ])(
+    'a 503 with %s: %s is the answer: it is not tried again, and its member not left alone',
+    async (name, value) => {
+      const { fetch, sent, lines } = faked(
+        () => new Response('', { status: 503, headers: { [name]: value } }),
+      );
+      const response = await fetch('/v1');
+      expect(response.status).toBe(503);
+      expect(sent).toHaveLength(1);
+      expect(lines.at(-1)).toBe('giveUp pushback');
+      expect(giveUpReasonOf(response)).toBe('pushback');
+      expect(fetch.client.pool.explain(new Call()).members.every(({ accepted }) => accepted)).toBe(true);
+    },
+  );
 });
 
 describe('createFetch', () => {

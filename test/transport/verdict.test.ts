@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { createClient, type FetchOptions, fixed, httpClassifier } from 'fairlead';
 import { describe, expect, test } from 'vitest';
 import { type Answer, failing, faked, ok, type SomeBody, socketError } from './fake.ts';
@@ -103,7 +104,8 @@ describe("the caller's mistake blames nobody and is not repeated", () => {
   });
 
   test('a Node stream that broke off, though its error is that of a socket', async () => {
-    const broken = Object.assign((async function* () {})(), { errored: new Error('aborted') });
+    const broken = new Readable({ read() {} }).on('error', () => {});
+    broken.destroy(new Error('aborted'));
     const { fetch, outcomes } = faked(() => Promise.reject(socketError('ECONNRESET')));
     await expect(fetch('/v1', { method: 'PUT', body: broken as unknown as SomeBody })).rejects.toThrow();
     expect(outcomes()).toEqual(['ignored']);

@@ -1,4 +1,4 @@
-import { createClient, type Endpoint } from 'fairlead';
+import { Call, createClient, type Endpoint } from 'fairlead';
 import type {
   ClientPlace,
   SimulatedClient,
@@ -15,7 +15,7 @@ export function bare({ discovery, env }: ClientPlace): SimulatedClient {
   void (async () => {
     for await (const set of discovery(env, stop.signal, () => {})) endpoints = set;
   })();
-  return { run: async task => task(endpoints[0]!, undefined), close: () => stop.abort() };
+  return { run: async task => task(endpoints[0]!, undefined, new Call()), close: () => stop.abort() };
 }
 
 /** The library's own, with its defaults. */

@@ -1,3 +1,4 @@
+import { Call } from 'fairlead';
 import { seededRandom } from 'fairlead/testing';
 import { describe, expect, test } from 'vitest';
 import {
@@ -156,7 +157,7 @@ test('errors of very many kinds are counted, not all of them by name', async () 
 test('an endpoint that is no server is not found', async () => {
   const client: SimulateOptions['client'] = place => ({
     ...bare(place),
-    run: async task => task({ id: 'elsewhere', host: 'h', port: 1 }, undefined),
+    run: async task => task({ id: 'elsewhere', host: 'h', port: 1 }, undefined, new Call()),
   });
   const report = await one([], { client });
   expect(report.errors).toEqual({ ENOTFOUND: report.calls });

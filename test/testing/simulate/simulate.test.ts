@@ -1,4 +1,4 @@
-import { createClient, leastRequest, type Policy, p2c, random, retry, roundRobin } from 'fairlead';
+import { Call, createClient, leastRequest, type Policy, p2c, random, retry, roundRobin } from 'fairlead';
 import { describe, expect, test } from 'vitest';
 import {
   type ClientPlace,
@@ -145,7 +145,7 @@ describe('time', () => {
   test('promises settle before it goes on: twenty layers of async functions cost no virtual time', async () => {
     const slow: Policy = next => async (task, call) => {
       await undefined;
-      const result = await next(async (endpoint, signal) => await task(endpoint, signal), call);
+      const result = await next(async (endpoint, signal, given) => await task(endpoint, signal, given), call);
       return result;
     };
     const made = (policies: readonly Policy[]) =>
@@ -372,7 +372,8 @@ test('what is sent after the last call has come counts in the last slot', async 
 test('a task that is begun when its signal has aborted sends nothing', async () => {
   const client = (place: ClientPlace): SimulatedClient => ({
     ...bare(place),
-    run: async task => task({ id: 'server-0', host: 'h', port: 1 }, AbortSignal.abort(new Error('gone'))),
+    run: async task =>
+      task({ id: 'server-0', host: 'h', port: 1 }, AbortSignal.abort(new Error('gone')), new Call()),
   });
   const { errors, calls, servers } = await one([], { client });
   expect(errors).toEqual({ gone: calls });

@@ -1,0 +1,29 @@
+import type { Scenario } from './scenario.ts';
+import { bounded } from './scenarios/bounded.ts';
+import { capacity } from './scenarios/capacity.ts';
+import { choices } from './scenarios/choices.ts';
+import { rollingDeploy } from './scenarios/deploy.ts';
+import { failing } from './scenarios/failing.ts';
+import { freeze } from './scenarios/freeze.ts';
+import { grey } from './scenarios/grey.ts';
+import { hashing } from './scenarios/hashing.ts';
+import { registry } from './scenarios/registry.ts';
+import { sinkhole } from './scenarios/sinkhole.ts';
+import { start } from './scenarios/start.ts';
+import { zones } from './scenarios/zones.ts';
+
+/** In the order of the document. */
+export const scenarios: readonly Scenario[] = [
+  grey,
+  choices,
+  sinkhole,
+  freeze,
+  rollingDeploy,
+  start,
+  failing,
+  zones,
+  capacity,
+  registry,
+  hashing,
+  bounded,
+];

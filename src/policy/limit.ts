@@ -1,0 +1,113 @@
+import { bad, checkFunction, checkNumber } from '../base/errors.ts';
+import { refusal } from '../base/refusal.ts';
+import { onAbort } from '../base/signal.ts';
+import type { Call, Task } from '../model/call.ts';
+import { blame } from '../model/observer.ts';
+import type { AdaptiveLimit, MakeAdaptiveLimit } from './adaptive-limit.ts';
+import type { Policy } from './policy.ts';
+import { type Order, type Waiter, WaitingLine } from './waiting-line.ts';
+import { watched } from './watched.ts';
+
+export interface LimitOptions {
+  /** How many may be in flight: a number, `Infinity` included, or what finds it out, such as `gradient()`. */
+  readonly concurrency: number | MakeAdaptiveLimit;
+  /** How many may wait for their turn beyond that; further ones are refused at once. Default: 0. */
+  readonly queue?: number;
+  /**
+   * Who of them goes first: who came first (`fifo`); or, once somebody has been waiting at all times of the last 100 ms, who
+   * came last, and whoever then comes to a full queue takes the place of who has waited longest (`lifo`). Default: `fifo`.
+   */
+  readonly order?: Order;
+  /** How long one may wait, in ms. Default: 1000. */
+  readonly timeout?: number;
+}
+
+/**
+ * Lets so many calls be in flight at once, of one client, and refuses what is beyond with a `FairleadError` `OVERLOADED`,
+ * which says nothing of any member, is not tried again, and has no stack. Outside `retry` it counts calls, their waits
+ * for the next attempt included; inside, attempts. A caller's abort, and whatever else ends a call, makes room at once.
+ * Whoever waits does so until the call's signal aborts.
+ *
+ * @throws RangeError or TypeError for a bad option
+ */
+export function limit({ concurrency, queue = 0, order = 'fifo', timeout = 1000 }: LimitOptions): Policy {
+  if (typeof concurrency !== 'function') checkNumber('limit concurrency', concurrency, 1, Infinity, true);
+  checkNumber('limit queue', queue, 0, Number.MAX_SAFE_INTEGER, true);
+  if (order !== 'fifo' && order !== 'lifo') throw bad('limit order', order, `'fifo' or 'lifo'`);
+  checkNumber('limit timeout', timeout, 0);
+  return (next, context) => {
+    const { clock, observer } = context;
+    let adaptive: AdaptiveLimit | undefined;
+    if (typeof concurrency === 'function') {
+      adaptive = concurrency(context);
+      checkFunction('limit concurrency ended', adaptive?.ended);
+    }
+    let most = adaptive === undefined ? (concurrency as number) : whole(adaptive.current);
+    let inFlight = 0;
+    const line = new WaitingLine(clock, queue, order, timeout);
+
+    /** What nobody picked a member for says nothing; the rest by its last attempt. */
+    const learn = (from: AdaptiveLimit, { outcome, pickedAt }: Call, since: number, among: number): void => {
+      if (outcome === undefined || !(pickedAt! >= since)) return;
+      const now = clock.now();
+      try {
+        from.ended(outcome, now - pickedAt!, among, now);
+        most = whole(from.current);
+      } catch (error) {
+        blame(observer, 'policy', error);
+      }
+    };
+    const leave = (call: Call, since: number, among: number): void => {
+      inFlight--;
+      if (adaptive !== undefined) learn(adaptive, call, since, among);
+      while (line.size > 0 && inFlight < most) line.call(clock.now());
+    };
+    const enter = <T>(task: Task<T>, call: Call): Promise<T> => {
+      const among = ++inFlight;
+      const since = adaptive === undefined ? 0 : clock.now();
+      return watched(next, task, call, () => leave(call, since, among));
+    };
+    const refused = (call: Call, more = ''): Error =>
+      refusal('OVERLOADED', `${most} in flight, as many as may be${more}`, call.attempts);
+
+    const wait = <T>(task: Task<T>, call: Call): Promise<T> =>
+      new Promise((resolve, reject) => {
+        const { signal } = call;
+        if (signal?.aborted) return reject(signal.reason);
+        let forget: (() => void) | undefined;
+        const over = (): void => {
+          forget?.();
+          context.waits?.(-1);
+        };
+        const waiter: Waiter = {
+          enter() {
+            over();
+            resolve(enter(task, call));
+          },
+          refuse(why) {
+            over();
+            const reason = why === 'late' ? `waited ${timeout} ms` : 'made room for a later one';
+            reject(refused(call, `; ${reason}`));
+          },
+        };
+        const place = line.join(waiter, clock.now());
+        if (place === undefined) return reject(refused(call, `, and ${queue} waiting`));
+        context.waits?.(1);
+        forget =
+          signal &&
+          onAbort(signal, () => {
+            line.leave(place);
+            over();
+            reject(signal.reason);
+          });
+      });
+
+    return (task, call) => {
+      if (inFlight < most) return enter(task, call);
+      return queue > 0 ? wait(task, call) : Promise.reject(refused(call));
+    };
+  };
+}
+
+/** @throws RangeError or TypeError for what is no limit */
+const whole = (current: number): number => Math.floor(checkNumber('limit concurrency current', current, 1));

@@ -1,0 +1,105 @@
+import type { Clock } from '../base/env.ts';
+
+/** Somebody in a line. */
+export interface Waiter {
+  /** It is its turn. */
+  enter(): void;
+  /** It has waited for as long as may be, or had to make room. */
+  refuse(why: 'late' | 'crowded-out'): void;
+}
+
+/** `fifo`: who came first goes first. `lifo`: who came last, once the line has not been empty for `OVERLOADED_FOR`. */
+export type Order = 'fifo' | 'lifo';
+
+/** A waiter's place. */
+export interface Place {
+  readonly waiter: Waiter;
+  /** When it will have waited for as long as may be. */
+  readonly until: number;
+  older: Place | undefined;
+  newer: Place | undefined;
+}
+
+/**
+ * A line that has not been empty for so many ms does not come from a burst but from overload: then those who have waited
+ * longest have the least use for an answer, and it is better to serve some in time than all too late (Maurer, Fail at
+ * Scale, ACM Queue 13(8), 2015: adaptive LIFO, whose controlled delay takes a line for standing after 100 ms).
+ */
+const OVERLOADED_FOR = 100;
+
+/** A line of bounded length and time. All it does is O(1), and it has one timer at most. */
+export class WaitingLine {
+  size = 0;
+  readonly #clock: Clock;
+  readonly #room: number;
+  readonly #order: Order;
+  readonly #patience: number;
+  #oldest: Place | undefined;
+  #newest: Place | undefined;
+  /** Since when it has not been empty. */
+  #since = 0;
+  #cancel: (() => void) | undefined;
+
+  /** `room` for so many, at least one, for `patience` ms each. */
+  constructor(clock: Clock, room: number, order: Order, patience: number) {
+    this.#clock = clock;
+    this.#room = room;
+    this.#order = order;
+    this.#patience = patience;
+  }
+
+  /** Answers the place, or nothing if there is no room. Where the last come first, who came first makes room. */
+  join(waiter: Waiter, now: number): Place | undefined {
+    if (this.size >= this.#room) {
+      if (!this.#lastFirst(now)) return undefined;
+      this.#refuse(this.#oldest!, 'crowded-out');
+    }
+    if (this.size === 0) this.#since = now;
+    const place: Place = { waiter, until: now + this.#patience, older: this.#newest, newer: undefined };
+    if (this.#newest === undefined) this.#oldest = place;
+    else this.#newest.newer = place;
+    this.#newest = place;
+    this.size++;
+    this.#arm(now);
+    return place;
+  }
+
+  /** Its turn has come for one. There must be one. */
+  call(now: number): void {
+    const place = this.#lastFirst(now) ? this.#newest! : this.#oldest!;
+    this.leave(place);
+    place.waiter.enter();
+  }
+
+  /** Somebody leaves, who must be in the line. */
+  leave(place: Place): void {
+    const { older, newer } = place;
+    if (older === undefined) this.#oldest = newer;
+    else older.newer = newer;
+    if (newer === undefined) this.#newest = older;
+    else newer.older = older;
+    if (--this.size > 0) return;
+    this.#cancel?.();
+    this.#cancel = undefined;
+  }
+
+  #lastFirst(now: number): boolean {
+    return this.#order === 'lifo' && now - this.#since >= OVERLOADED_FOR;
+  }
+
+  #refuse(place: Place, why: 'late' | 'crowded-out'): void {
+    this.leave(place);
+    place.waiter.refuse(why);
+  }
+
+  /** All wait equally long at most, so the oldest's time is over first. */
+  #arm(now: number): void {
+    if (this.#cancel !== undefined || this.#patience === Number.POSITIVE_INFINITY) return;
+    this.#cancel = this.#clock.after(this.#oldest!.until - now, () => {
+      this.#cancel = undefined;
+      const late = this.#clock.now();
+      while (this.#oldest !== undefined && this.#oldest.until <= late) this.#refuse(this.#oldest, 'late');
+      if (this.#oldest !== undefined) this.#arm(late);
+    });
+  }
+}
