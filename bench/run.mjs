@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
-const PARTS = ['pick', 'call', 'update', 'spread', 'breaker', 'hash', 'turns', 'simulate'];
+const PARTS = ['pick', 'call', 'update', 'spread', 'breaker', 'hash', 'turns', 'simulate', 'heap'];
 const asked = process.argv.slice(2);
 const unknown = asked.find(part => !PARTS.includes(part));
 if (unknown !== undefined) throw new Error(`no part ${unknown}; there are ${PARTS.join(', ')}`);

@@ -92,9 +92,14 @@ export type {
 } from './model/observer.ts';
 export { anyError, type Classifier, type Outcome } from './model/outcome.ts';
 export { Vitals } from './model/vitals.ts';
+export type { AdaptiveLimit, MakeAdaptiveLimit } from './policy/adaptive-limit.ts';
+export { giveUpReasonOf } from './policy/give-up.ts';
+export { type GradientOptions, gradient } from './policy/gradient.ts';
 export { type HedgeOptions, hedge } from './policy/hedge.ts';
+export { type LimitOptions, limit } from './policy/limit.ts';
 export { compose, type Policy, type PolicyContext } from './policy/policy.ts';
 export { type RetryOptions, retry } from './policy/retry.ts';
 export { type RetryBudget, type RetryBudgetOptions, retryBudget } from './policy/retry-budget.ts';
+export { type ThrottleOptions, throttle } from './policy/throttle.ts';
 export { timeout } from './policy/timeout.ts';
 export { type MemberState, type PanicOptions, Pool, type PoolOptions } from './pool.ts';
