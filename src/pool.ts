@@ -372,7 +372,10 @@ export class Pool {
   /** Does not wait for a task that takes no notice of the signal; what it brings too late is let go of. */
   #race<T>(task: Task<T>, call: Call, endpoint: Endpoint, signal: AbortSignal): Promise<T> {
     return new Promise((resolve, reject) => {
-      const abort = (): void => reject(signal.reason);
+      const abort = (): void => {
+        this.#halts.delete(halt);
+        reject(signal.reason);
+      };
       const halt = (): void => {
         leave();
         reject(this.#closed);
