@@ -16,6 +16,8 @@ export default defineConfig({
   resolve: { alias },
   test: {
     include: ['test/**/*.test.ts'],
+    // By default one processor is left idle: half of them on the machines that have two.
+    maxWorkers: '100%',
     exclude: ['test/integration/**', 'node_modules/**'],
     typecheck: {
       enabled: true,
