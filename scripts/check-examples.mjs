@@ -1,4 +1,4 @@
-// Runs every example against dist, and compiles what the README shows.
+// Runs every example against dist, compiles what the README shows, and holds what it shows of examples against them.
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,8 +10,7 @@ const MARK = / from 'fairlead/;
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-for (const name of (await readdir(join(root, 'examples'))).filter(name => name.endsWith('.mjs')).sort()) {
-  const path = join('examples', name);
+for (const path of [...(await examplesIn('examples')), ...(await examplesIn('examples/resilience'))]) {
   await check(path, async () => {
     const lines = (await readFile(join(root, path), 'utf8')).trimEnd().split('\n').length;
     demand(lines <= MOST_LINES, `it has ${lines} lines, not ${MOST_LINES} at most`);
@@ -21,8 +20,8 @@ for (const name of (await readdir(join(root, 'examples'))).filter(name => name.e
   });
 }
 
+const blocks = blocksOf(await readFile(join(root, 'README.md'), 'utf8'));
 await check('the code that README.md shows', async () => {
-  const blocks = blocksOf(await readFile(join(root, 'README.md'), 'utf8'));
   demand(
     blocks.some(({ text }) => MARK.test(text)),
     'there is none',
@@ -37,15 +36,44 @@ await check('the code that README.md shows', async () => {
   }
   return `${blocks.length} blocks`;
 });
+await check('the examples that README.md shows parts of', async () => {
+  const parts = blocks.filter(({ file }) => file !== undefined);
+  for (const { text, file, line } of parts) {
+    let rest = await readFile(join(root, file), 'utf8');
+    for (const paragraph of text.trimEnd().split('\n\n')) {
+      const at = `\n${rest}\n`.indexOf(`\n${paragraph}\n`);
+      demand(
+        at >= 0,
+        `README.md, line ${line}: ${file} has no such lines, or not in this order:\n${paragraph}`,
+      );
+      rest = rest.slice(at + paragraph.length);
+    }
+  }
+  return `${parts.length} blocks`;
+});
 report();
 
-/** The blocks of JavaScript and TypeScript in a Markdown text, each with the line it begins at. */
+/** Those of a folder, but for what others import. */
+async function examplesIn(folder) {
+  const names = (await readdir(join(root, folder))).filter(
+    name => name.endsWith('.mjs') && name !== 'servers.mjs',
+  );
+  return names.sort().map(name => join(folder, name));
+}
+
+/**
+ * The blocks of JavaScript and TypeScript in a Markdown text, each with the line it begins at, and the file it is from if
+ * it names one after the language: then each of its paragraphs is to be found there as it is.
+ */
 function blocksOf(markdown) {
-  return [...markdown.matchAll(/^```(js|ts)\n(.*?)^```$/gms)].map(({ 1: language, 2: text, index }) => ({
-    language,
-    text,
-    line: markdown.slice(0, index).split('\n').length + 1,
-  }));
+  return [...markdown.matchAll(/^```(js|ts)(?: (\S+))?\n(.*?)^```$/gms)].map(
+    ({ 1: language, 2: file, 3: text, index }) => ({
+      language,
+      file,
+      text,
+      line: markdown.slice(0, index).split('\n').length + 1,
+    }),
+  );
 }
 
 /** Those that import the package are checked for types; of the others, which go on from those, only the syntax. */
