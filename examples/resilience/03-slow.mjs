@@ -7,7 +7,7 @@ const { servers, endpoints, stop } = await startServers(3);
 
 const fetch = createFetch({
   discovery: fixed(endpoints),
-  policies: [retry(), hedge({ delay: 50, ratio: 0.1 })], // without `delay`: after the 98th percentile; `ratio`: 2 %
+  policies: [retry(), hedge({ delay: 200, ratio: 0.1 })], // without `delay`: after the 98th percentile; `ratio`: 2 %
 });
 let hedges = 0;
 fetch.client.on('hedge', () => hedges++);
