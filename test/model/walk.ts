@@ -91,7 +91,7 @@ export function walks<D extends Driver, O>(walk: Walk<D, O>): void {
         const { failed, counterexample, errorInstance, seed } = await fc.check(property, { numRuns: 50 });
         if (!failed) continue;
         if (counterexample === null) throw errorInstance;
-        const replay = await script(walk, ...counterexample);
+        const replay = await script<D, O>(walk, ...counterexample);
         throw new Error(`${String(errorInstance)}\n\n${replay}\n// fast-check's seed was ${seed}\n`, {
           cause: errorInstance,
         });
