@@ -97,6 +97,8 @@ class Group {
     const judged: Outlier[] = [];
     for (const breaker of this.#all()) {
       breaker.turn(current);
+      // It has had an outcome since it was found to stand out, and was spared.
+      if (breaker.past.calls > 0) breaker.stands = false;
       if (breaker.state === 'closed' && breaker.past.calls >= minCalls) judged.push(breaker);
     }
     if (judged.length < minMembers) return;

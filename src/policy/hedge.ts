@@ -197,8 +197,10 @@ function race<T>(
           ended(runner);
           if (decided) return void guarded(observer, 'classifier', () => classifier.discard?.(value));
           const failed = part.outcome === 'failure';
-          if (failed && running.size > 0)
+          if (failed && running.size > 0) {
+            part.avoid();
             return void guarded(observer, 'classifier', () => classifier.discard?.(value));
+          }
           if (part.outcome === 'success') observe(clock.now() - startedAt);
           decide(part);
           if (call.signal !== undefined && classifier.arriving !== undefined) {
@@ -212,7 +214,9 @@ function race<T>(
         },
         error => {
           ended(runner);
-          if (decided || running.size > 0) return;
+          if (decided) return;
+          // Whoever comes after the last of them goes elsewhere, too.
+          if (running.size > 0) return part.avoid();
           decide(part);
           reject(error);
         },

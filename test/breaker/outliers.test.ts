@@ -135,6 +135,20 @@ test('no more than the share allowed are out at once, and one always may be', as
   }
 });
 
+test('who stood out and was spared is not ejected for it once there is room and nothing is known against it', async () => {
+  const options = { ...none, slowness: 3, interval: 1000, minCalls: 5, maxEjected: 0, openFor: 3000 };
+  const { calls, out, clock } = await poolOf(5, options);
+  await calls(50, member => ({ ms: member < 2 ? 40 : 1 }));
+  await clock.advance(1000 - clock.now());
+  await calls(15, () => ({}));
+  expect(out()).toHaveLength(1); // the other slow one was spared
+  await clock.advance(1000);
+  await calls(10, () => ({})); // too few to be judged by
+  await clock.advance(3000);
+  await calls(20, () => ({}));
+  expect(out()).toEqual([]);
+});
+
 test('an ejected member comes back by a probe; ejected again soon, it stays out twice as long', async () => {
   const { calls, out, clock, pool } = await poolOf(3, { ...none, consecutive: 2, openFor: 1000 });
   const fails: Answer = member => ({ fails: member === 0 });

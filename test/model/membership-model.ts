@@ -18,6 +18,8 @@ export class MembershipModel {
   /** Who has been announced. */
   members: readonly Endpoint[] = [];
   announced = false;
+  /** Until when there was nobody to be picked, the last time. */
+  emptyUntil = 0;
   #closed = false;
   /** How many addresses an id has had. */
   readonly #addresses = new Map<string, number>();
@@ -72,6 +74,7 @@ export class MembershipModel {
     for (const each of set) {
       if (isNew(each)) this.#addresses.set(each.id, (this.#addresses.get(each.id) ?? 0) + 1);
     }
+    if (this.active.length === 0) this.emptyUntil = now;
     this.members = set;
     this.announced = true;
   }

@@ -72,6 +72,8 @@ export class OutlierPeers {
           each.what !== 'ignored' &&
           Math.floor(each.at / this.#rules.interval) === interval,
       );
+      // What it was found to be held for its next end, and that has been.
+      if (ends.length > 0) member.stands = false;
       if (ends.length < minCalls) return [];
       const good = ends.filter(({ what }) => what === 'success');
       const rate = 1 - (ends.length - good.length) / ends.length;

@@ -168,10 +168,10 @@ export class PoolDriver implements Driver {
         call.fate = { state: how, value };
         call.settledAt = this.#clock.now();
         const { empty, refused, full } = this.#state();
-        // What has ended since, at the same time, may have been in the way.
+        // What has ended since, at the same time, may have been in the way, and there may have been nobody.
         const ended = this.#calls.tries.some(({ endedAt }) => endedAt === this.#clock.now());
         const state = {
-          empty,
+          empty: empty || this.#members.emptyUntil === this.#clock.now(),
           refused: refused || (ended && !walk.panic),
           full: full || (ended && walk.maxInFlight < Infinity),
         };

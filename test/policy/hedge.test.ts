@@ -154,6 +154,38 @@ describe('a failure', () => {
     expect(clock.pending).toBe(0);
   });
 
+  test.each(['error', 'value'])(
+    'of the hedge first, by an %s, is not forgotten: a retry goes to a third',
+    async kind => {
+      const policies = [retry(), hedge({ delay: 100, ...generous })];
+      const classifier: Classifier = {
+        value: v => (v === 503 ? 'failure' : 'success'),
+        error: () => 'failure',
+      };
+      const { client, clock, lines } = rig(3, { policies, classifier });
+      const answers: ReturnType<typeof deferred<number>>[] = [];
+      const fate = watch(
+        client.run(() => {
+          answers.push(deferred<number>());
+          return answers.at(-1)!.promise;
+        }),
+      );
+      await clock.advance(100);
+      await client.run(async () => 0); // so that the hedge's member is next in turn after the first
+      if (kind === 'error') answers[1]!.reject(new Error('down'));
+      else answers[1]!.resolve(503);
+      await clock.advance(0);
+      answers[0]!.reject(new Error('down'));
+      await clock.advance(0);
+      answers[2]!.resolve(1);
+      await clock.advance(0);
+      expect(fate.value).toBe(1);
+      const [first, second, other, third] = lines.filter(line => line.startsWith('attempt '));
+      expect(new Set([first, second, third]).size).toBe(3);
+      expect(other).toBe(third);
+    },
+  );
+
   test("is the caller's as it was, when nothing is left to try", async () => {
     const { client, clock } = rig(2, { policies: [hedge({ delay: 100, ...generous })] });
     let runs = 0;
