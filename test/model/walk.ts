@@ -40,13 +40,14 @@ export interface Walk<D extends Driver, O> {
 const RUNS = Number(process.env['FAIRLEAD_MODEL_RUNS'] ?? 1);
 
 class Step<D extends Driver> implements fc.AsyncCommand<D, D> {
-  static taken = 0;
   readonly #kind: StepKind<D>;
   readonly #args: readonly unknown[];
+  readonly #count: { taken: number };
 
-  constructor(kind: StepKind<D>, args: readonly unknown[]) {
+  constructor(kind: StepKind<D>, args: readonly unknown[], count: { taken: number }) {
     this.#kind = kind;
     this.#args = args;
+    this.#count = count;
   }
 
   check(driver: Readonly<D>): boolean {
@@ -54,7 +55,7 @@ class Step<D extends Driver> implements fc.AsyncCommand<D, D> {
   }
 
   async run(driver: D): Promise<void> {
-    Step.taken++;
+    this.#count.taken++;
     await (driver[this.#kind.do] as (...args: readonly unknown[]) => unknown)(...this.#args);
   }
 
@@ -64,14 +65,22 @@ class Step<D extends Driver> implements fc.AsyncCommand<D, D> {
   }
 }
 
-/**
- * A test that takes random steps, as many as asked, each walk with a new driver. A walk that fails is shrunk, and shown as
- * a script that takes its steps without fast-check.
- */
-export function walks<D extends Driver, O>(walk: Walk<D, O>): void {
-  const { name, Driver, options, steps, least, longest = 120 } = walk;
+/** What came of walks. */
+export interface Journey {
+  readonly taken: number;
+  /** The first error, shrunk, with a script that meets it again. */
+  readonly failure: Error | undefined;
+}
+
+/** Takes so many random steps at least, each walk with a new driver, until one fails. */
+export async function explore<D extends Driver, O>(
+  walk: Omit<Walk<D, O>, 'name' | 'least'>,
+  least: number,
+): Promise<Journey> {
+  const { Driver, options, steps, longest = 120 } = walk;
+  const count = { taken: 0 };
   const commands = steps.flatMap(kind => {
-    const step = (kind.args ?? fc.constant([])).map(args => new Step<D>(kind, args));
+    const step = (kind.args ?? fc.constant([])).map(args => new Step<D>(kind, args, count));
     return new Array<typeof step>(kind.weight ?? 1).fill(step);
   });
   const property = fc.asyncProperty(
@@ -83,29 +92,35 @@ export function walks<D extends Driver, O>(walk: Walk<D, O>): void {
       await driver.finish();
     },
   );
-  test(
-    name,
-    async () => {
-      Step.taken = 0;
-      while (Step.taken < least * RUNS) {
-        const { failed, counterexample, errorInstance, seed } = await fc.check(property, { numRuns: 50 });
-        if (!failed) continue;
-        if (counterexample === null) throw errorInstance;
-        const replay = await script<D, O>(walk, ...counterexample);
-        throw new Error(`${String(errorInstance)}\n\n${replay}\n// fast-check's seed was ${seed}\n`, {
-          cause: errorInstance,
-        });
-      }
-      expect(Step.taken).toBeGreaterThanOrEqual(least * RUNS);
-      if (RUNS > 1) console.log(`${name}: ${Step.taken} steps`);
-    },
-    60_000 * Math.max(1, RUNS),
-  );
+  while (count.taken < least) {
+    const { failed, counterexample, errorInstance, seed } = await fc.check(property, { numRuns: 50 });
+    if (!failed) continue;
+    const { taken } = count;
+    const script = counterexample === null ? '' : await scriptOf<D, O>(walk, ...counterexample);
+    const message = `${String(errorInstance)}\n\n${script}\n// fast-check's seed was ${seed}\n`;
+    return { taken, failure: new Error(message, { cause: errorInstance }) };
+  }
+  return { taken: count.taken, failure: undefined };
+}
+
+/**
+ * A test that takes random steps, as many as asked. A walk that fails is shrunk, and shown as a script that takes its steps
+ * without fast-check.
+ */
+export function walks<D extends Driver, O>(walk: Walk<D, O>): void {
+  const { name, least } = walk;
+  const work = async (): Promise<void> => {
+    const { taken, failure } = await explore(walk, least * RUNS);
+    if (failure !== undefined) throw failure;
+    expect(taken).toBeGreaterThanOrEqual(least * RUNS);
+    if (RUNS > 1) console.log(`${name}: ${taken} steps`);
+  };
+  test(name, work, 60_000 * Math.max(1, RUNS));
 }
 
 /** What takes the steps of a walk again: those that were taken, up to the one that failed. */
-async function script<D extends Driver, O>(
-  { Driver, file }: Walk<D, O>,
+async function scriptOf<D extends Driver, O>(
+  { Driver, file }: Pick<Walk<D, O>, 'Driver' | 'file'>,
   options: O,
   steps: Iterable<fc.AsyncCommand<D, D>>,
 ): Promise<string> {
