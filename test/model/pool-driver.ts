@@ -23,8 +23,10 @@ export interface PoolWalk {
   readonly panic: boolean;
   readonly maxInFlight: number;
   readonly health: boolean;
-  /** Whether all comes to rest after each step, or several things may happen at once. */
+  /** Whether all comes to rest after each step. Otherwise the steps between two waits happen at once. */
   readonly calm: boolean;
+  /** How often promises move on between two steps that happen at once. */
+  readonly turns: number;
   readonly seed: number;
 }
 
@@ -67,6 +69,8 @@ export class PoolDriver implements Driver {
   readonly #heeding = new Set<Try>();
   #picking: Try | undefined;
   readonly #picked: Try[] = [];
+  /** Steps to be taken at once. */
+  readonly #line: (() => void)[] = [];
 
   constructor(walk: PoolWalk) {
     this.#walk = walk;
@@ -148,147 +152,164 @@ export class PoolDriver implements Driver {
     signal: 'none' | 'own' | 'shared',
     repeatable: Repeatable,
   ): Promise<void> {
-    const counted = signal === 'own' ? countedSignal() : signal === 'shared' ? this.#shared : undefined;
-    const number = this.#calls.calls.length;
-    const call: CallModel = {
-      startedAt: this.#clock.now(),
-      repeatable,
-      tries: [],
-      aborted: () => counted?.signal.aborted === true,
-      closed: !this.open,
-      fate: { state: 'pending', value: undefined },
-      settledAt: 0,
-    };
-    this.#calls.calls.push(call);
-    if (counted !== undefined && counted !== this.#shared) this.#signals.push({ counted, call });
-    const walk = this.#walk;
-    const settle = (how: 'resolved' | 'rejected') => (value: unknown) =>
-      this.#noted(() => {
-        same('how often a call settles', call.fate.state, 'pending');
-        call.fate = { state: how, value };
-        call.settledAt = this.#clock.now();
-        const { empty, refused, full } = this.#state();
-        // What has ended since, at the same time, may have been in the way, and there may have been nobody.
-        const ended = this.#calls.tries.some(({ endedAt }) => endedAt === this.#clock.now());
-        const state = {
-          empty: empty || this.#members.emptyUntil === this.#clock.now(),
-          refused: refused || (ended && !walk.panic),
-          full: full || (ended && walk.maxInFlight < Infinity),
-        };
-        this.#calls.settles(call, walk.calm ? state : undefined);
-      });
-    this.#client
-      .run((_, given) => this.#task(deed, manner, ms, given), {
-        key: String(number),
-        signal: counted?.signal,
+    return this.#step(() => {
+      const counted = signal === 'own' ? countedSignal() : signal === 'shared' ? this.#shared : undefined;
+      const number = this.#calls.calls.length;
+      const call: CallModel = {
+        startedAt: this.#clock.now(),
         repeatable,
-      })
-      .then(settle('resolved'), settle('rejected'));
-    return this.#rest();
+        tries: [],
+        aborted: () => counted?.signal.aborted === true,
+        closed: !this.open,
+        fate: { state: 'pending', value: undefined },
+        settledAt: 0,
+      };
+      this.#calls.calls.push(call);
+      if (counted !== undefined && counted !== this.#shared) this.#signals.push({ counted, call });
+      const walk = this.#walk;
+      const settle = (how: 'resolved' | 'rejected') => (value: unknown) =>
+        this.#noted(() => {
+          same('how often a call settles', call.fate.state, 'pending');
+          call.fate = { state: how, value };
+          call.settledAt = this.#clock.now();
+          const { empty, refused, full } = this.#state();
+          // What has ended since, at the same time, may have been in the way, and there may have been nobody.
+          const ended = this.#calls.tries.some(({ endedAt }) => endedAt === this.#clock.now());
+          const state = {
+            empty: empty || this.#members.emptyUntil === this.#clock.now(),
+            refused: refused || (ended && !walk.panic),
+            full: full || (ended && walk.maxInFlight < Infinity),
+          };
+          this.#calls.settles(call, walk.calm ? state : undefined);
+        });
+      this.#client
+        .run((_, given) => this.#task(deed, manner, ms, given), {
+          key: String(number),
+          signal: counted?.signal,
+          repeatable,
+        })
+        .then(settle('resolved'), settle('rejected'));
+    });
   }
 
   /** A task that runs ends. */
   end(which: number, deed: Deed): Promise<void> {
-    this.#tasks[which % this.#tasks.length]!.end(deed);
-    return this.#rest();
+    return this.#step(() => {
+      this.#tasks[which % this.#tasks.length]?.end(deed);
+    });
   }
 
   abort(which: number): Promise<void> {
-    this.#signals[which % this.#signals.length]?.counted.abort('given up');
-    return this.#rest();
+    return this.#step(() => {
+      this.#signals[which % this.#signals.length]?.counted.abort('given up');
+    });
   }
 
   abortShared(): Promise<void> {
-    this.#shared.abort('given up');
-    return this.#rest();
+    return this.#step(() => {
+      this.#shared.abort('given up');
+    });
   }
 
   pick(): Promise<void> {
-    const { empty, refused, full } = this.#state();
-    try {
-      this.#client.pool.pick(new Call({ key: 'k' }));
-      holds(!empty && this.open, () => 'a pick succeeds, and should not');
-      this.#picked.push(this.#calls.tries.at(-1)!);
-    } catch (error) {
-      const { code } = error as FairleadError;
-      if (!this.open) same('what a pick fails with', code, 'CLOSED');
-      else if (empty) same('what a pick fails with', code, 'NO_ENDPOINTS');
-      else if (code === 'OVERLOADED') holds(full, () => 'OVERLOADED, and nobody is');
-      else if (code === 'NO_AVAILABLE_ENDPOINT')
-        holds(refused, () => 'NO_AVAILABLE_ENDPOINT, and there is one');
-      else throw error;
-    }
-    return this.#rest();
+    return this.#step(() => {
+      const { empty, refused, full } = this.#state();
+      try {
+        this.#client.pool.pick(new Call({ key: 'k' }));
+        holds(!empty && this.open, () => 'a pick succeeds, and should not');
+        this.#picked.push(this.#calls.tries.at(-1)!);
+      } catch (error) {
+        const { code } = error as FairleadError;
+        if (!this.open) same('what a pick fails with', code, 'CLOSED');
+        else if (empty) same('what a pick fails with', code, 'NO_ENDPOINTS');
+        else if (code === 'OVERLOADED') holds(full, () => 'OVERLOADED, and nobody is');
+        else if (code === 'NO_AVAILABLE_ENDPOINT')
+          holds(refused, () => 'NO_AVAILABLE_ENDPOINT, and there is one');
+        else throw error;
+      }
+    });
   }
 
   endPicked(which: number, outcome: Outcome): Promise<void> {
-    const [its] = this.#picked.splice(which % this.#picked.length, 1) as [Try];
-    its.ended = outcome;
-    its.attempt.end(outcome);
-    its.attempt.end('failure'); // only the first counts
-    return this.#rest();
+    return this.#step(() => {
+      const [its] = this.#picked.splice(which % this.#picked.length, 1);
+      if (its === undefined) return;
+      its.ended = outcome;
+      its.attempt.end(outcome);
+      its.attempt.end('failure'); // only the first counts
+    });
   }
 
   async wait(ms: number): Promise<void> {
+    await this.#flush();
     await this.#clock.advance(ms);
     await this.#look();
   }
 
   set(...places: readonly Place[]): Promise<void> {
-    const set = places.map(([n, port, weight]) => endpoint(`m${n}`, { port, weight }));
-    this.#members.says(set, this.#clock.now());
-    this.#source.set(set);
-    return this.#rest();
+    return this.#step(() => {
+      const set = places.map(([n, port, weight]) => endpoint(`m${n}`, { port, weight }));
+      this.#members.says(set, this.#clock.now());
+      this.#source.set(set);
+    });
   }
 
   fail(): Promise<void> {
-    this.#members.says('fails', this.#clock.now());
-    this.#source.fail('registry down');
-    return this.#rest();
+    return this.#step(() => {
+      this.#members.says('fails', this.#clock.now());
+      this.#source.fail('registry down');
+    });
   }
 
   nonsense(): Promise<void> {
-    this.#source.set('nonsense');
-    return this.#rest();
+    return this.#step(() => {
+      this.#source.set('nonsense');
+    });
   }
 
   isolate(n: number): Promise<void> {
-    this.#isolated.add(`m${n}`);
-    this.#client.pool.isolate(`m${n}`);
-    return this.#rest();
+    return this.#step(() => {
+      this.#isolated.add(`m${n}`);
+      this.#client.pool.isolate(`m${n}`);
+    });
   }
 
   release(n: number): Promise<void> {
-    this.#isolated.delete(`m${n}`);
-    this.#client.pool.release(`m${n}`);
-    return this.#rest();
+    return this.#step(() => {
+      this.#isolated.delete(`m${n}`);
+      this.#client.pool.release(`m${n}`);
+    });
   }
 
-  sicken(n: number, yes: boolean): void {
-    if (yes) this.#sick.add(`m${n}`);
-    else this.#sick.delete(`m${n}`);
+  sicken(n: number, yes: boolean): Promise<void> {
+    return this.#step(() => {
+      if (yes) this.#sick.add(`m${n}`);
+      else this.#sick.delete(`m${n}`);
+    });
   }
 
   close(): Promise<void> {
-    this.#closes();
-    void this.#client.close();
-    return this.#rest();
+    return this.#step(() => {
+      this.#closes();
+      void this.#client.close();
+    });
   }
 
   drain(ms: number): Promise<void> {
-    this.#closes();
-    const until = this.#clock.now() + ms;
-    const drained = this.#client.close({ drain: ms }).then(() => {
-      this.#noted(() => {
-        this.#calls.halted = true;
-        if (this.#clock.now() >= until) return;
-        const pending = this.#calls.calls.filter(({ fate }) => fate.state === 'pending').length;
-        same('how many calls are pending after it was drained', pending, 0);
-        same('how many picks run after it was drained', this.#picked.length, 0);
+    return this.#step(() => {
+      this.#closes();
+      const until = this.#clock.now() + ms;
+      const drained = this.#client.close({ drain: ms }).then(() => {
+        this.#noted(() => {
+          this.#calls.halted = true;
+          if (this.#clock.now() >= until) return;
+          const pending = this.#calls.calls.filter(({ fate }) => fate.state === 'pending').length;
+          same('how many calls are pending after it was drained', pending, 0);
+          same('how many picks run after it was drained', this.#picked.length, 0);
+        });
       });
+      this.#drains.push({ fate: watch(drained), until });
     });
-    this.#drains.push({ fate: watch(drained), until });
-    return this.#rest();
   }
 
   async finish(): Promise<void> {
@@ -298,7 +319,7 @@ export class PoolDriver implements Driver {
       for (const { end } of [...this.#tasks]) end('bad');
       await this.wait(500);
     }
-    while (this.#picked.length > 0) await this.endPicked(0, 'ignored');
+    for (const _ of [...this.#picked]) await this.endPicked(0, 'ignored');
     await this.wait(10_000);
     const pending = this.#calls.calls.filter(({ fate }) => fate.state === 'pending').length;
     same('how many calls never settle', pending, 0);
@@ -412,8 +433,18 @@ export class PoolDriver implements Driver {
     };
   }
 
-  async #rest(): Promise<void> {
-    if (this.#walk.calm) await this.#look();
+  async #step(act: () => void): Promise<void> {
+    this.#line.push(act);
+    if (!this.#walk.calm) return;
+    await this.#flush();
+    await this.#look();
+  }
+
+  async #flush(): Promise<void> {
+    for (const act of this.#line.splice(0)) {
+      act();
+      for (let i = 0; i < this.#walk.turns; i++) await undefined;
+    }
   }
 
   /** Lets all come to rest and looks whether it is as it should be. */

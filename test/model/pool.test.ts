@@ -17,6 +17,7 @@ const options: fc.Arbitrary<PoolWalk> = fc.record({
   maxInFlight: fc.constantFrom(Infinity, Infinity, 1, 2),
   health: fc.boolean(),
   calm: fc.boolean(),
+  turns: fc.nat(8),
   seed: fc.nat(1e6),
 });
 
