@@ -97,8 +97,7 @@ class Group {
     const judged: Outlier[] = [];
     for (const breaker of this.#all()) {
       breaker.turn(current);
-      // It has had an outcome since it was found to stand out, and was spared.
-      if (breaker.past.calls > 0) breaker.stands = false;
+      breaker.stands = false; // found an interval ago or long since, and not been heeded
       if (breaker.state === 'closed' && breaker.past.calls >= minCalls) judged.push(breaker);
     }
     if (judged.length < minMembers) return;

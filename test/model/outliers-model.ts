@@ -64,6 +64,7 @@ export class OutlierPeers {
   #compare(interval: number, latest: Happening): void {
     const { minCalls, minMembers, deviations, worseBy, slowness, slowerBy } = this.#rules;
     const judged = this.present.flatMap(member => {
+      member.stands = false;
       const { state, happenings } = member.breaker.phase;
       if (state !== 'closed') return [];
       const ends = happenings.filter(
@@ -72,8 +73,6 @@ export class OutlierPeers {
           each.what !== 'ignored' &&
           Math.floor(each.at / this.#rules.interval) === interval,
       );
-      // What it was found to be held for its next end, and that has been.
-      if (ends.length > 0) member.stands = false;
       if (ends.length < minCalls) return [];
       const good = ends.filter(({ what }) => what === 'success');
       const rate = 1 - (ends.length - good.length) / ends.length;
