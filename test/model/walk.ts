@@ -115,7 +115,7 @@ export function walks<D extends Driver, O>(walk: Walk<D, O>): void {
     expect(taken).toBeGreaterThanOrEqual(least * RUNS);
     if (RUNS > 1) console.log(`${name}: ${taken} steps`);
   };
-  test(name, work, 60_000 * Math.max(1, RUNS));
+  test(name, work, 120_000 * Math.max(1, RUNS));
 }
 
 /** What takes the steps of a walk again: those that were taken, up to the one that failed. */
