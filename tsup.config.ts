@@ -6,6 +6,7 @@ export default defineConfig({
     core: 'src/core.ts',
     dns: 'src/registry/dns.ts',
     dialects: 'src/dialect/index.ts',
+    tcp: 'src/transport/tcp-check.ts',
     testing: 'src/testing/index.ts',
   },
   format: ['esm', 'cjs'],

@@ -9,6 +9,7 @@ export const alias = [
   { find: /^fairlead\/core$/, replacement: src('core.ts') },
   { find: /^fairlead\/dns$/, replacement: src('registry/dns.ts') },
   { find: /^fairlead\/dialects$/, replacement: src('dialect/index.ts') },
+  { find: /^fairlead\/tcp$/, replacement: src('transport/tcp-check.ts') },
   { find: /^fairlead\/testing$/, replacement: src('testing/index.ts') },
 ];
 

@@ -8,13 +8,21 @@ import { check, demand, report, run } from './checks.mjs';
 import { bundle } from './sizes.mjs';
 
 const NODES = [20, 22, 24, 26];
-const ENTRIES = ['fairlead', 'fairlead/core', 'fairlead/dns', 'fairlead/dialects', 'fairlead/testing'];
+const ENTRIES = [
+  'fairlead',
+  'fairlead/core',
+  'fairlead/dns',
+  'fairlead/dialects',
+  'fairlead/tcp',
+  'fairlead/testing',
+];
 const DEPENDENCIES = ['eventemitter3', 'xxhash-wasm'];
 const IMPORTS = {
   index: DEPENDENCIES,
   core: [],
   dns: ['node:dns/promises', 'node:net'],
   dialects: [],
+  tcp: ['node:net'],
   testing: [],
 };
 const CORE_LIMIT = 8000;

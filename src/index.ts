@@ -15,4 +15,5 @@ export {
   type RequestView,
   type TransportOptions,
 } from './transport/fetch.ts';
+export { type HttpCheckOptions, httpCheck } from './transport/http-check.ts';
 export { parseLoadReport } from './transport/load-report.ts';

@@ -21,6 +21,7 @@ const outside: Readonly<Record<string, RegExp>> = {
   'observe/': /^eventemitter3$/,
   'registry/': /^node:/,
   'testing/': /^fast-check$/,
+  'transport/': /^node:net$/,
 };
 
 /** The one file that may touch time and chance, and declare globals of the platform. */

@@ -5,7 +5,14 @@ import { calls } from './calls.mjs';
 
 const require = createRequire(import.meta.url);
 
-for (const entry of ['fairlead', 'fairlead/core', 'fairlead/dns', 'fairlead/dialects', 'fairlead/testing']) {
+for (const entry of [
+  'fairlead',
+  'fairlead/core',
+  'fairlead/dns',
+  'fairlead/dialects',
+  'fairlead/tcp',
+  'fairlead/testing',
+]) {
   const imported = await import(entry);
   const required = require(entry);
   const names = Object.keys(imported);

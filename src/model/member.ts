@@ -135,7 +135,7 @@ export class Member {
       blame(site.observer, 'load', error);
     }
     attempt.epoch = breaker.epoch;
-    if (breaker.state !== from) moved(this, from, site);
+    if (breaker.state !== from) moved(this, from, site, now);
     return attempt;
   }
 }
@@ -194,13 +194,17 @@ export class Attempt implements Flight {
     member.vitals.inFlight--;
     if (outcome === 'failure' && this.retryAfter! > 0)
       member.coolUntil = Math.max(member.coolUntil, now + Math.min(LONGEST_COOL, this.retryAfter!));
-    const from = member.breaker.state;
+    const { breaker } = member;
+    const from = breaker.state;
     try {
-      member.breaker.end(outcome, elapsed, this.epoch, now);
+      breaker.end(outcome, elapsed, this.epoch, now);
     } catch (fault) {
       blame(observer, 'breaker', fault);
     }
-    if (member.breaker.state !== from) moved(member, from, this.#site);
+    if (breaker.state !== from) moved(member, from, this.#site, now);
+    // It was called although refused, as in panic, and did well: no reason to wait any longer with the probe.
+    else if (from === 'open' && outcome === 'success' && breaker.epoch === this.epoch)
+      guarded(observer, 'breaker', () => breaker.hint?.(now));
     try {
       member.load.end(this, outcome, now);
     } catch (fault) {
@@ -214,10 +218,14 @@ export class Attempt implements Flight {
 const LONGEST_COOL = 300_000;
 
 /** A member shown to be well starts afresh: else what it cost while it was ill would keep it idle for long. */
-function moved(member: Member, from: BreakerState, { observer }: Site): void {
+function moved(member: Member, from: BreakerState, { observer }: Site, now: number): void {
   const to = member.breaker.state;
   member.heed();
-  member.vitals.moved(member);
-  if (to === 'closed') guarded(observer, 'load', () => member.load.forgive?.());
+  const rest = member.vitals.moved(member);
+  if (to === 'closed') {
+    guarded(observer, 'load', () => member.load.forgive?.());
+    for (const { breaker } of rest)
+      if (breaker.state === 'open') guarded(observer, 'breaker', () => breaker.hint?.(now));
+  }
   tell(observer, 'breaker', { member, from, to });
 }

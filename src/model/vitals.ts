@@ -27,15 +27,20 @@ export class Vitals {
     }
   }
 
-  /** A member's breaker has moved, or its health. */
-  moved(member: Member): void {
+  /**
+   * A member's breaker has moved, or its health. If it is the first to be well after all were refused, answers all of them:
+   * what they had in common is over, and how long each was to stay open says nothing any more.
+   */
+  moved(member: Member): readonly Member[] {
     this.moves++;
-    if (!member.active) return;
+    if (!member.active) return NOBODY;
+    const all = this.refused === this.#members.length;
     if (member.refused) {
       this.refused--;
       if (!member.spared) this.#heeded--;
     }
     this.#count(member);
+    return all && !member.refused ? this.#members : NOBODY;
   }
 
   /**
@@ -57,3 +62,5 @@ export class Vitals {
     if (!member.spared) this.#heeded++;
   }
 }
+
+const NOBODY: readonly Member[] = [];
