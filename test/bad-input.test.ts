@@ -99,6 +99,11 @@ const OPTIONS: readonly (readonly [string, (value: never) => unknown, readonly u
   ['outliers openFor', openFor => outliers({ openFor }), [...NO_NUMBERS, 0]],
   ['healthChecks', given => healthChecks(given), [null, undefined, 5]],
   ['healthChecks check', check => healthChecks({ check }), [...NO_FUNCTIONS, undefined]],
+  [
+    'healthChecks initially',
+    initially => healthChecks({ check: async () => {}, initially }),
+    [null, 'ill', 5],
+  ],
   ...(
     [
       'interval',

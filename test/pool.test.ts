@@ -303,7 +303,14 @@ describe('picking', () => {
       seen.add(attempt.endpoint.id);
       attempt.end(sick.has(attempt.endpoint.id) ? 'failure' : 'success');
     }
-    return { ...made, sick };
+    // Picks that prove nothing: a success would let who was refused be probed.
+    const picks = (count: number): string[] =>
+      Array.from({ length: count }, () => {
+        const attempt = made.pool.pick(new Call());
+        attempt.end('ignored');
+        return attempt.endpoint.id;
+      });
+    return { ...made, sick, picks };
   };
 
   test('as many are refused at once as may be, one at the least; the rest are called all the same', async () => {

@@ -28,7 +28,7 @@ export interface HealthCheckOptions {
   readonly concurrency?: number;
   /**
    * Checks begun in any second, at most. Where there are more members, each is checked more seldom, but for those about to
-   * change, whose checks go first. Default: 20.
+   * change, whose checks have every other turn. Default: 20.
    */
   readonly perSecond?: number;
 }

@@ -29,9 +29,10 @@ export class Rounds implements HealthMonitor {
   readonly #report: Report;
   readonly #pace: Pace;
   readonly #patients = new Map<Member, Patient>();
-  /** Those whose check is due, first come, first served; those about to change go before the others. */
+  /** Those whose check is due, first come, first served; every other turn is of those about to change, if there are any. */
   readonly #urgent = new Set<Patient>();
   readonly #due = new Set<Patient>();
+  #urgentFirst = true;
   #running = 0;
   /** Calls off the wait for the pace to allow one more. */
   #wake: (() => void) | undefined;
@@ -76,7 +77,8 @@ export class Rounds implements HealthMonitor {
   #next(): void {
     const { clock } = this.#env;
     while (this.#running < this.#settings.concurrency && this.#wake === undefined) {
-      const line = this.#urgent.size > 0 ? this.#urgent : this.#due;
+      const urgent = this.#urgent.size > 0 && (this.#urgentFirst || this.#due.size === 0);
+      const line = urgent ? this.#urgent : this.#due;
       const [patient] = line;
       if (patient === undefined) return;
       const now = clock.now();
@@ -90,6 +92,7 @@ export class Rounds implements HealthMonitor {
       }
       this.#pace.began(now);
       line.delete(patient);
+      this.#urgentFirst = !urgent;
       this.#check(patient);
     }
   }

@@ -213,6 +213,48 @@ describe('how often', () => {
       expect(seconds.filter(each => each === second).length).toBeLessThanOrEqual(40);
   });
 
+  test('in any second, whatever comes and goes', async () => {
+    const { asked, check, clocked } = patients();
+    const { clock, source } = await poolOf(50, check, { perSecond: 20, jitter: 0.1, concurrency: 50 });
+    clocked(clock);
+    for (let turn = 0; turn < 100; turn++) {
+      source.set(Array.from({ length: 50 }, (_, i) => endpoint(`t${turn}-${String(i).padStart(2, '0')}`)));
+      await clock.advance(97);
+    }
+    expect(asked.length).toBeGreaterThan(180);
+    asked.forEach(({ at }, i) => {
+      if (i >= 20) expect(at - asked[i - 20]!.at).toBeGreaterThanOrEqual(1000);
+    });
+    await clock.advance(20_000);
+    // Of those that have left none is asked any more.
+    expect(asked.slice(-40).every(({ id }) => id.startsWith('t99-'))).toBe(true);
+  });
+
+  test('less than one a second is kept as well, and no bound is none', async () => {
+    for (const [perSecond, expected] of [
+      [0.25, 5],
+      [Number.POSITIVE_INFINITY, 40],
+    ] as const) {
+      const { asked, check, clocked } = patients();
+      const { clock } = await poolOf(40, check, { perSecond, concurrency: 40 });
+      clocked(clock);
+      await clock.advance(perSecond < 1 ? 16_000 : 0);
+      expect(asked).toHaveLength(expected);
+    }
+  });
+
+  test('in a large set, one that is about to change need not wait for its turn', async () => {
+    const { asked, ill, check, clocked } = patients();
+    const { clock, lines } = await poolOf(1000, check, { perSecond: 20 });
+    clocked(clock);
+    await clock.advance(50_000);
+    ill.add('m500');
+    await clock.advance(50_000);
+    const times = asked.filter(({ id }) => id === 'm500').map(({ at }) => at);
+    expect(times[3]! - times[1]!).toBeLessThan(4000); // twice a second later, and a little
+    expect(lines).toContain('health m500 ill');
+  });
+
   test('and so is the number at the same time', async () => {
     let running = 0;
     let most = 0;
@@ -278,6 +320,99 @@ describe('when the set changes', () => {
     ends.get('z')!.reject(new Error('gone'));
     await settled();
     expect(lines.filter(line => line.startsWith('health'))).toEqual([]);
+  });
+});
+
+describe('checks that are no good', () => {
+  test('never settling, they hold up nobody for longer than their time', async () => {
+    const asked: string[] = [];
+    const { clock, pool } = await poolOf(
+      3,
+      ({ id }) => {
+        asked.push(id);
+        return new Promise(() => {});
+      },
+      { concurrency: 1 },
+    );
+    expect(asked).toEqual(['m000']);
+    await clock.advance(3000);
+    // Every other turn is of those that have failed and are soon asked again.
+    expect(asked).toEqual(['m000', 'm001', 'm000', 'm002']);
+    await clock.advance(60_000);
+    expect(pool.members().map(({ healthy }) => healthy)).toEqual([false, false, false]);
+  });
+
+  test('of one that has left while it was checked: it is aborted, and its place is free at once', async () => {
+    const signals = new Map<string, AbortSignal>();
+    const { source } = await poolOf(
+      2,
+      ({ id }, signal) => {
+        signals.set(id, signal);
+        return new Promise(() => {});
+      },
+      { concurrency: 1 },
+    );
+    source.set([endpoint('m001')]);
+    await settled();
+    expect(signals.get('m000')!.aborted).toBe(true);
+    expect(signals.get('m001')!.aborted).toBe(false);
+  });
+
+  test('an observer that closes the pool when it is told leaves no timer', async () => {
+    for (const initially of ['healthy', 'unhealthy'] as const) {
+      let asked = 0;
+      const { clock, pool } = await poolOf(
+        3,
+        async () => {
+          asked++;
+          return false;
+        },
+        { initially, unhealthyThreshold: 1 },
+        { observer: { health: () => pool?.close() } },
+      );
+      pool.close();
+      await clock.advance(100_000);
+      expect(clock.pending).toBe(0);
+      expect(asked).toBeLessThanOrEqual(3);
+    }
+  });
+});
+
+describe('newcomers that count as unhealthy at first', () => {
+  const initially = 'unhealthy';
+
+  test('get calls once a check has passed, and not before, while there are others', async () => {
+    const { ill, check } = patients();
+    const { clock, picks, source, all } = await poolOf(2, check, { initially });
+    expect(picks(4).size).toBe(2);
+    ill.add('new');
+    source.set([...all, endpoint('new')]);
+    await settled();
+    expect(picks(6)).not.toContain('new');
+    await clock.advance(20_000);
+    expect(picks(6)).not.toContain('new');
+    ill.clear();
+    await clock.advance(5000); // no longer fresh: two passes
+    expect(picks(6)).not.toContain('new');
+    await clock.advance(1000);
+    expect(picks(6)).toContain('new');
+  });
+
+  test('where all are new, calls go on in panic; or fail, until the first check has passed', async () => {
+    for (const panic of [true, false]) {
+      const ends: Deferred<void>[] = [];
+      const check: HealthCheck = () => {
+        const end = deferred();
+        ends.push(end);
+        return end.promise;
+      };
+      const { pool, picks } = await poolOf(2, check, { initially }, { panic });
+      if (panic) expect(picks(4).size).toBe(2);
+      else expect(() => pool.pick(new Call())).toThrow('all 2 endpoints are refused');
+      ends[0]!.resolve();
+      await settled();
+      expect(picks(4)).toEqual(new Set(['m000']));
+    }
   });
 });
 
