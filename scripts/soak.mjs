@@ -10,5 +10,5 @@ if (!(count >= 10_000)) throw new RangeError('give a number of calls, 10000 at t
 
 await controllers();
 await calls(count);
-await sockets(Math.round(count / 20));
+await sockets(Math.round(count / 50));
 report();

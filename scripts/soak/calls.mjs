@@ -91,12 +91,12 @@ export async function calls(count) {
 
   const listeners = () => getEventListeners(signal, 'abort').length;
   const running = () => client.pool.members().reduce((sum, { inFlight }) => sum + inFlight, 0);
-  await inParallel(Math.round(count / 5), ABREAST, call);
+  await inParallel(Math.round(count / 10), ABREAST, call);
   const before = await collectedHeap();
   await inParallel(count, ABREAST, call);
   const after = await collectedHeap();
   console.log(
-    `        ${count} calls after a warm-up of ${count / 5}, ${breakers.made} members in all:`,
+    `        ${count} calls after a warm-up of ${Math.round(count / 10)}, ${breakers.made} members in all:`,
     seen,
   );
 

@@ -67,7 +67,7 @@ export async function sockets(count) {
   const heapBefore = await collectedHeap();
   await inParallel(count, ABREAST, call);
   const heapAfter = await collectedHeap();
-  console.log(`        ${count} calls over sockets after a warm-up of ${count / 2}:`, seen);
+  console.log(`        ${count} calls over sockets after a warm-up of ${Math.round(count / 2)}:`, seen);
 
   bar('bytes by which the heap has grown, over sockets', Math.max(0, heapAfter - heapBefore), MOST);
   bar('listeners on the one signal, over sockets', getEventListeners(signal, 'abort').length, 0);
