@@ -27,13 +27,36 @@ export class Census {
   }
 }
 
-/** Whether a member is well, for all that is known. A breaker that throws is not heard. */
+/** Whether nothing is held against a member. A breaker that throws is not heard. */
 export function isWell({ breaker, unhealthy, isolated }: Member): boolean {
   try {
     return breaker.state === 'closed' && !unhealthy && !isolated;
   } catch {
     return true;
   }
+}
+
+/**
+ * So many calls in a row that failed say that a member is not well, before its breaker does: a breaker may need more, and
+ * a balancer that avoids whoever fails may keep it from getting them. One failure may be chance.
+ */
+const ILL = 2;
+/** For how long such a member is left alone, in ms: as long as it has been failing for, but within these bounds. */
+const SHORTEST_REST = 1000;
+const LONGEST_REST = 30_000;
+
+/** Whether a member is well, and its latest calls do not say otherwise. */
+export const isSound = (member: Member): boolean => member.failing < ILL && isWell(member);
+
+/**
+ * Whether a call should find out about a member whose breaker is closed and whose latest call failed: at once after the
+ * first failure, and then after rests.
+ */
+export function isDoubtful(member: Member, now: number): boolean {
+  const { failing, failingSince, failedAt, inFlight } = member;
+  if (failing === 0 || inFlight > 0 || !isWell(member)) return false;
+  const rest = Math.min(LONGEST_REST, Math.max(SHORTEST_REST, failedAt - failingSince));
+  return failing < ILL || now - failedAt >= rest;
 }
 
 /** Whether a member is out, and its breaker waits for a call to find out if it is well again. */
@@ -54,12 +77,12 @@ export const weigh = (members: readonly Member[]): number => {
   return sum;
 };
 
-/** The weight of those that are well, and have not asked to be left alone. */
+/** The weight of those that are well as far as is known, and have not asked to be left alone. */
 export const weighWell = (members: readonly Member[], now: number): number => {
   let sum = 0;
   for (let i = 0; i < members.length; i++) {
     const member = members[i]!;
-    if (now >= member.coolUntil && isWell(member)) sum += Math.min(HEAVIEST, member.weight);
+    if (now >= member.coolUntil && isSound(member)) sum += Math.min(HEAVIEST, member.weight);
   }
   return sum;
 };

@@ -1,29 +1,19 @@
 import type { Env } from '../base/env.ts';
 import { xxh32 } from '../base/hash.ts';
-import { type Call, PANIC } from '../model/call.ts';
+import type { Call } from '../model/call.ts';
 import type { Member } from '../model/member.ts';
 import type { Picker, Preference } from './balancer.ts';
-import { Census, isDue, isWell, weigh, weighWell } from './census.ts';
+import { Census, weigh, weighWell } from './census.ts';
+import type { Group } from './group.ts';
 import type { InnerBalancers } from './inner.ts';
-import { narrowed, scaled } from './narrowed.ts';
-
-/** Members that belong together, such as those of a zone, and a balancer's picker for them. */
-export interface Group<Name> {
-  readonly name: Name;
-  readonly members: readonly Member[];
-  readonly picker: Picker;
-  readonly weight: number;
-  /** The weight of the members that are well, as of the latest `look`. */
-  well: number;
-}
+import { scaled } from './narrowed.ts';
+import { Probing } from './probing.ts';
 
 /** Groups that make up a set, in a fixed order. */
 export class Groups<Name> {
   readonly all: readonly Group<Name>[];
   readonly #census: Census;
-  /** For each group, asks those members only whose breaker waits for a call. */
-  readonly #probes: readonly ((call: Call, now: number) => Member | undefined)[];
-  #probing = -1;
+  readonly #probing: Probing<Name>;
 
   constructor(
     sets: ReadonlyMap<Name, readonly Member[]>,
@@ -37,7 +27,7 @@ export class Groups<Name> {
       return { name, members, picker: inner.of(name).picker(members, env), weight, well: weight };
     });
     this.#census = new Census(this.all[0]!.members);
-    this.#probes = this.all.map(({ picker }) => narrowed(picker, member => !isWell(member)));
+    this.#probing = new Probing(this.all, inner.first.keyed === true);
   }
 
   /** Takes in how the members are. Answers whether it may be otherwise than before. */
@@ -47,23 +37,14 @@ export class Groups<Name> {
     return true;
   }
 
-  /**
-   * Says which groups get no calls: one of them with a member that waits for a call to be found well again is asked
-   * for it by the next `probe`. Without it, a group that was given up as a whole would never be taken up again.
-   */
-  idle(shares: ArrayLike<number>, now: number): void {
-    this.#probing = this.all.findIndex(
-      ({ members, weight, well }, i) =>
-        shares[i] === 0 && well < weight && members.some(member => isDue(member, now)),
-    );
+  /** Says which shares of the calls the groups get, so that the next `probe` knows who has to be asked. */
+  plan(shares: ArrayLike<number>, now: number): void {
+    this.#probing.plan(shares, now);
   }
 
-  /** A member to be found well by this call, if one waits for that. A call that has failed once has given enough. */
+  /** A member that this call is to find out about, if there is one. */
   probe(call: Call, now: number): Member | undefined {
-    if (this.#probing < 0 || call.tried.length > 0 || call.acceptance >= PANIC) return undefined;
-    const probe = this.#probes[this.#probing]!;
-    this.#probing = -1;
-    return probe(call, now);
+    return this.#probing.probe(call, now);
   }
 
   get pickers(): readonly Picker[] {

@@ -77,7 +77,7 @@ function pickerOf(groups: Groups<number>, overprovisioning: number, keyed: boole
     inPanic.set(able < 1 ? byWeight : usual);
     sumUp(usual, sums);
     sumUp(inPanic, sumsInPanic);
-    groups.idle(usual, now);
+    groups.plan(usual, now);
   };
   const levelOf = ({ key, acceptance }: Call): number => {
     const among = acceptance < PANIC ? sums : sumsInPanic;

@@ -2,7 +2,7 @@ import type { Env } from '../base/env.ts';
 import { type Call, PANIC } from '../model/call.ts';
 import type { Member } from '../model/member.ts';
 import type { Picker, Preference } from './balancer.ts';
-import { isWell } from './census.ts';
+import { isSound } from './census.ts';
 import { exceeds, type Groups, placeOf, sumUp } from './groups.ts';
 import { explained } from './narrowed.ts';
 import { priceOf, type ZoneCost } from './zone-cost.ts';
@@ -98,7 +98,7 @@ export function zonedPicker(
     spill.set(home, share('well'), origins, c, ceiling);
     inPanic.set(home, share('weight'), origins, c, ceiling);
     sharesOf(spill);
-    groups.idle(shares, now);
+    groups.plan(shares, now);
   };
   const sharesOf = ({ local, away }: Spill): Float64Array => {
     for (let i = 0; i < size; i++) shares[i] = i === home ? local : (1 - local) * away[i]!;
@@ -118,7 +118,7 @@ export function zonedPicker(
     return undefined;
   };
   const overloaded = (member: Member, other: Member, now: number): boolean =>
-    isWell(other) && priceOf(member, now) > overload * priceOf(other, now);
+    isSound(other) && priceOf(member, now) > overload * priceOf(other, now);
 
   const pick = (call: Call, now: number): Member | undefined => {
     look(now);
@@ -135,7 +135,7 @@ export function zonedPicker(
     if (!scouts && !costs.exceeds(overload)) return member;
     const other = all[awayTo(call, among)]!.picker(call, now);
     if (other === undefined) return member;
-    if (scouts && isWell(other)) {
+    if (scouts && isSound(other)) {
       costs.sent(other, now);
       return other;
     }

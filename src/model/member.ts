@@ -43,6 +43,11 @@ export class Member {
   refused = false;
   /** Breaker, checks and coolness are not heeded, for as many members as may be are refused already. */
   spared = false;
+  /** How many calls in a row have failed; those that ran side by side fail for one reason, and count once. */
+  failing = 0;
+  /** When the first and the latest of them were known to have failed, in monotonic ms. */
+  failingSince: number = Number.NEGATIVE_INFINITY;
+  failedAt: number = Number.NEGATIVE_INFINITY;
   /** What it has in common with the other members of its pool. */
   readonly vitals: Vitals;
 
@@ -108,6 +113,13 @@ export class Member {
   /** Whether, for all that is known of it, it may be called. */
   available(now: number): boolean {
     return (this.breaker.allows(now) && !this.unhealthy && now >= this.coolUntil) || this.spared;
+  }
+
+  /** Takes in that an attempt failed. */
+  failed(startedAt: number, now: number): void {
+    if (this.failing === 0) this.failingSince = now;
+    if (this.failing === 0 || startedAt >= this.failedAt) this.failing++;
+    this.failedAt = now;
   }
 
   /** Takes in what discovery says of it now. */
@@ -192,6 +204,8 @@ export class Attempt implements Flight {
     this.error = error;
     member.inFlight--;
     member.vitals.inFlight--;
+    if (outcome === 'success') member.failing = 0;
+    else if (outcome === 'failure') member.failed(this.startedAt, now);
     if (outcome === 'failure' && this.retryAfter! > 0)
       member.coolUntil = Math.max(member.coolUntil, now + Math.min(LONGEST_COOL, this.retryAfter!));
     const { breaker } = member;
@@ -223,6 +237,7 @@ function moved(member: Member, from: BreakerState, { observer }: Site, now: numb
   member.heed();
   const rest = member.vitals.moved(member);
   if (to === 'closed') {
+    member.failing = 0;
     guarded(observer, 'load', () => member.load.forgive?.());
     for (const { breaker } of rest)
       if (breaker.state === 'open') guarded(observer, 'breaker', () => breaker.hint?.(now));
