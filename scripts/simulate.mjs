@@ -1,5 +1,6 @@
 // Simulates what issue and README promise, with the package as built: prints the tables, and writes them with plots to
-// docs/simulation.md. `npm run simulate -- grey zones` prints these alone and writes nothing.
+// docs/simulation.md. `npm run simulate -- grey zones` prints these alone and writes nothing;
+// with `SIMULATE_SEED=1` before it, from another seed.
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { availableParallelism, tmpdir } from 'node:os';
@@ -40,7 +41,7 @@ try {
 
   const chosen = [...scenarios.keys()].filter(i => asked.length === 0 || asked.includes(scenarios[i].id));
   const pages = await inThreads(chosen);
-  if (asked.length === 0) {
+  if (asked.length === 0 && process.env.SIMULATE_SEED === undefined) {
     await rm(join(docs, 'simulation'), { recursive: true, force: true });
     await mkdir(join(docs, 'simulation'), { recursive: true });
     for (const [file, svg] of pages.flatMap(({ plots }) => plots))

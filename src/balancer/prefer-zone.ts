@@ -44,17 +44,21 @@ const ASKED = 100;
  * Calls stay in the own zone while it has capacity (as Envoy's zone aware routing, `load_balancer_impl.cc`, but by
  * weight and health as they are, and with a ceiling). Where c of all calls begin in a zone that has h of all healthy
  * weight, it keeps min(1, `ceiling` × h / c) of them; the rest goes to the other zones in proportion to what they have to
- * spare, `ceiling` × h - c each. So, if all clients do so and c is right, no zone gets more than `ceiling` × h. Healthy
- * is whose breaker is closed, whose health checks pass and who has not asked to be left alone; in panic, or with nobody
- * healthy, weight as such counts. Besides, single calls leave a zone that is much busier than
- * usual.
+ * spare, `ceiling` × h - c each. So, if all clients do so and c is right, no zone gets more than `ceiling` × h, in the mean
+ * and as soon as they know who is well. Healthy is whose breaker is closed, whose health checks pass, who has not asked to
+ * be left alone, and whose latest two calls did not both fail; in panic, or with nobody healthy, weight as such counts.
+ * Besides, single calls leave a zone that is much busier than usual.
  *
  * Members without a zone are elsewhere. If nobody is in the own zone, all members are one set, unless the zone had
  * members of late: then the other zones' spare capacity decides. With balancers that go by keys the key decides on
- * leaving, too, so that no more keys move than have to. In a zone that gets no calls, members that wait for one to be
- * found well again get it.
+ * leaving, too, so that no more keys move than have to.
  *
- * O(zones), and O(n) for the first pick after a breaker moved or 100 ms have passed.
+ * Single calls find out how members are that would not be called: one whose latest call failed is asked again, at once after
+ * the first failure, after rests of 1 to 30 s later on; and in a zone that gets no calls, those that wait for one to be
+ * found well again get it. After a first failure it is not a call that must not be repeated; and where the balancer goes
+ * by keys, a zone's own calls find out, as long as it gets any.
+ *
+ * O(zones), and O(n) for the first pick after a breaker moved or 100 ms have passed, and for one that finds out.
  *
  * @param inner makes the balancer of each zone
  * @throws RangeError or TypeError for a bad option

@@ -20,14 +20,15 @@ export interface PriorityOptions {
  * A level can take `overprovisioning` times the share of its weight that is well, and at most everything; each in its
  * turn, from the lowest up, takes what it can of what is left. Where all levels together cannot take everything, they
  * take it in proportion to what they can; where nobody is well, or in panic with so little, by their weights. Well is
- * whose breaker is closed, whose health checks pass and who has not asked to be left alone. Numbers may have gaps: only
- * their order counts.
+ * whose breaker is closed, whose health checks pass, who has not asked to be left alone, and whose latest two calls did not
+ * both fail. Numbers may have gaps: only their order counts.
  *
- * With balancers that go by keys the key decides on the level, so that no more keys move than have to. In a level that
- * gets no calls, members that wait for one to be found well again get it. Where nobody of a level is accepted, the
- * levels stand in from the lowest up; so a retry leaves a level whose members have all been tried.
+ * With balancers that go by keys the key decides on the level, so that no more keys move than have to. Single calls find
+ * out how members are that would not be called, as in `preferZone`: those whose latest call failed, and in a level that
+ * gets no calls those that wait for one to be found well again. Where nobody of a level is accepted, the levels stand in
+ * from the lowest up; so a retry leaves a level whose members have all been tried.
  *
- * O(levels), and O(n) for the first pick after a breaker moved or 100 ms have passed.
+ * O(levels), and O(n) for the first pick after a breaker moved or 100 ms have passed, and for one that finds out.
  *
  * @param inner makes the balancer of each level
  * @throws RangeError or TypeError for a bad option
