@@ -59,6 +59,7 @@ export function createClient(options: ClientOptions): Client {
       hasUntried: pool.hasUntried,
       ready: signal => (pool.size > 0 ? undefined : pool.ready(signal)),
       waits: pool.waits,
+      enlist: pool.enlist,
     });
     checkFunction('what a policy made', run);
   } catch (error) {

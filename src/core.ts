@@ -39,8 +39,10 @@ export {
 export { weightedRoundRobin } from './balancer/weighted-round-robin.ts';
 export { type Clock, type Env, type Random, systemClock, systemEnv } from './base/env.ts';
 export { type AttemptRecord, FairleadError, type FairleadErrorCode } from './base/errors.ts';
+export type { FailureKind } from './base/failure-kind.ts';
 export { type HashFunction, xxh32 } from './base/hash.ts';
 export { sleep } from './base/signal.ts';
+export { anyOf } from './breaker/any-of.ts';
 export { type ConsecutiveFailuresOptions, consecutiveFailures } from './breaker/consecutive-failures.ts';
 export { type FailureRateOptions, failureRate } from './breaker/failure-rate.ts';
 export type { OpenOptions } from './breaker/machine.ts';
@@ -62,6 +64,7 @@ export {
   type Breaker,
   type BreakerState,
   type MakeBreaker,
+  type Peer,
   type Peers,
 } from './model/breaker.ts';
 export {
@@ -89,8 +92,10 @@ export type {
   MembersChange,
   Observer,
   RetryEvent,
+  ServiceBreakerMove,
 } from './model/observer.ts';
 export { anyError, type Classifier, type Outcome } from './model/outcome.ts';
+export type { SavedMember, SavedPool } from './model/saved.ts';
 export { Vitals } from './model/vitals.ts';
 export type { AdaptiveLimit, MakeAdaptiveLimit } from './policy/adaptive-limit.ts';
 export { giveUpReasonOf } from './policy/give-up.ts';
@@ -100,6 +105,7 @@ export { type LimitOptions, limit } from './policy/limit.ts';
 export { compose, type Policy, type PolicyContext } from './policy/policy.ts';
 export { type RetryOptions, retry } from './policy/retry.ts';
 export { type RetryBudget, type RetryBudgetOptions, retryBudget } from './policy/retry-budget.ts';
+export { serviceBreaker } from './policy/service-breaker.ts';
 export { type ThrottleOptions, throttle } from './policy/throttle.ts';
 export { timeout } from './policy/timeout.ts';
 export { type MemberState, type PanicOptions, Pool, type PoolOptions } from './pool.ts';

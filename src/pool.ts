@@ -1,13 +1,14 @@
 import type { Balancer, Picker } from './balancer/balancer.ts';
 import { below, checkEnv, type Env, inBackground, systemEnv } from './base/env.ts';
 import { bad, checkFunction, checkNumber, FairleadError } from './base/errors.ts';
+import { FAILURE_KINDS, type FailureKind } from './base/failure-kind.ts';
 import { refusal } from './base/refusal.ts';
 import { abortable, listen, onAbort, sleep } from './base/signal.ts';
 import type { Discovery } from './discovery/discovery.ts';
 import { sameEndpoint } from './discovery/endpoints.ts';
 import { checkFollow, type FollowOptions, follow } from './discovery/follow.ts';
 import { type Explanation, explain } from './explain.ts';
-import { alwaysClosed, type BreakerState, type MakeBreaker } from './model/breaker.ts';
+import { alwaysClosed, type Breaker, type BreakerState, type MakeBreaker } from './model/breaker.ts';
 import { type Acceptance, type Call, PANIC, ROUNDS, type Run, type Task } from './model/call.ts';
 import type { Endpoint } from './model/endpoint.ts';
 import type { HealthMonitor, MakeHealth } from './model/health.ts';
@@ -15,6 +16,7 @@ import { noLoad } from './model/load.ts';
 import { type Attempt, Member, type Site } from './model/member.ts';
 import { blame, guarded, type Observer, tell } from './model/observer.ts';
 import { anyError, type Classifier, type Outcome } from './model/outcome.ts';
+import { checkSaved, Restorer, type SavedMember, type SavedPool } from './model/saved.ts';
 import { Vitals } from './model/vitals.ts';
 
 export interface PoolOptions {
@@ -38,6 +40,11 @@ export interface PoolOptions {
   readonly maxRefused?: number;
   /** How long a call waits for discovery's first set, in ms. Default: 10 000. */
   readonly readyTimeout?: number;
+  /**
+   * What `pool.save()` answered, in another process perhaps: its breakers go on as if there had been no interruption. What is
+   * wrong with a part of it is a `fault`, and that part new.
+   */
+  readonly restore?: SavedPool | undefined;
   /** How discovery is supervised. */
   readonly follow?: FollowOptions;
   readonly observer?: Observer | undefined;
@@ -83,7 +90,9 @@ export class Pool {
   readonly #maxRefused: number;
   readonly #maxInFlight: number;
   readonly #vitals = new Vitals();
-  readonly #isolated = new Set<string>();
+  readonly #isolated: Set<string>;
+  readonly #serviceBreakers: Breaker[] = [];
+  readonly #restorer: Restorer | undefined;
   readonly #peers = (): readonly Member[] => this.#active;
   /** With more members refused than that, the breakers are not believed. */
   #mostRefused = 0;
@@ -129,8 +138,11 @@ export class Pool {
     checkNumber('maxInFlight', maxInFlight, 1);
     if (typeof (observer ?? {}) !== 'object') throw bad('observer', observer, 'an object');
     const followed = checkFollow(options.follow);
+    const saved = options.restore === undefined ? undefined : checkSaved(options.restore);
 
     this.#env = checkEnv(env);
+    this.#isolated = new Set(saved?.isolated);
+    this.#restorer = saved && new Restorer(saved, env.clock);
     this.#site = { clock: env.clock, observer };
     this.#balancer = balancer;
     this.#makeBreaker = breaker || (() => alwaysClosed);
@@ -278,8 +290,11 @@ export class Pool {
   /**
    * Takes a member out by hand: it gets no call, not even in panic, until it is released; what runs there goes on.
    * Holds for the id, also while discovery does not name it.
+   *
+   * @throws TypeError if the id is not a string
    */
   isolate(id: string): void {
+    if (typeof id !== 'string') throw bad('id', id, 'a string');
     this.#isolated.add(id);
     const member = this.#members.get(id);
     if (member !== undefined) member.isolated = true;
@@ -290,6 +305,35 @@ export class Pool {
     this.#isolated.delete(id);
     const member = this.#members.get(id);
     if (member !== undefined) member.isolated = false;
+  }
+
+  /** The states of the `serviceBreaker`s round the pool, the innermost first. */
+  get serviceBreakers(): readonly BreakerState[] {
+    return this.#serviceBreakers.map(({ state }) => state);
+  }
+
+  /** For policies: a breaker round the service is to be shown, saved and restored as those of the members are. */
+  readonly enlist = (breaker: Breaker): void => {
+    const index = this.#serviceBreakers.push(breaker) - 1;
+    guarded(this.#site.observer, 'breaker', () => this.#restorer?.service(breaker, index));
+  };
+
+  /**
+   * How all breakers stand and who is isolated, as plain JSON data, for `restore` in another process. What they have counted
+   * while closed is not in it: it is soon of no account.
+   */
+  save(): SavedPool {
+    const { clock, observer } = this.#site;
+    const now = clock.now();
+    const of = (breaker: Breaker): unknown => guarded(observer, 'breaker', () => breaker.save?.(now));
+    const breakers: SavedMember[] = [];
+    for (const { endpoint, breaker } of this.#members.values()) {
+      const { id, host, port } = endpoint;
+      const saved = of(breaker);
+      if (saved !== undefined) breakers.push({ id, host, port, breaker: saved });
+    }
+    const service = this.#serviceBreakers.map(breaker => of(breaker) ?? null);
+    return { savedAt: clock.wall?.(), isolated: [...this.#isolated], breakers, service };
   }
 
   /** Stops following discovery and refuses new calls. Those that run go on to their end, retries included. */
@@ -333,7 +377,7 @@ export class Pool {
       signal === undefined ? begun(task, endpoint, signal, call) : this.#race(task, call, endpoint, signal);
     return running.then(
       value => {
-        this.#settle(attempt, call, this.#judge('value', value), undefined, value);
+        this.#settle(attempt, call, this.#judge('value', value), undefined, value, 'answer');
         return value;
       },
       error => {
@@ -342,13 +386,21 @@ export class Pool {
           : signal?.aborted
             ? this.#onAbort(attempt, call, signal.reason)
             : this.#judge('error', error);
-        this.#settle(attempt, call, outcome, error);
+        const kind = outcome === 'failure' ? (signal?.aborted ? 'timeout' : this.#kindOf(error)) : undefined;
+        this.#settle(attempt, call, outcome, error, undefined, kind);
         throw error;
       },
     );
   }
 
-  #settle(attempt: Attempt, call: Call, outcome: Outcome, error?: unknown, value?: unknown): void {
+  #settle(
+    attempt: Attempt,
+    call: Call,
+    outcome: Outcome,
+    error: unknown,
+    value: unknown,
+    kind: FailureKind | undefined,
+  ): void {
     const { observer } = this.#site;
     const classifier = this.#classifier;
     if (classifier.report !== undefined && value !== undefined && attempt.member.load.report !== undefined) {
@@ -357,12 +409,13 @@ export class Pool {
     }
     if (outcome === 'failure' && classifier.retryAfter !== undefined)
       attempt.retryAfter = guarded(observer, 'classifier', () => classifier.retryAfter!(error ?? value));
-    attempt.end(outcome, error);
+    attempt.end(outcome, error, kind);
     if (outcome === 'success') call.ended(outcome);
     else
       call.ended(outcome, {
         endpoint: attempt.endpoint.id,
         outcome,
+        kind: attempt.kind,
         elapsed: attempt.elapsed!,
         error,
         value,
@@ -408,6 +461,16 @@ export class Pool {
       outcome = part.verdict?.(elapsed, reason);
     }
     return outcome ?? 'ignored';
+  }
+
+  /** What the classifier says of how an attempt failed, if it says anything; else its error tells. */
+  #kindOf(error: unknown): FailureKind | undefined {
+    if (this.#classifier.kind === undefined) return undefined;
+    return guarded(this.#site.observer, 'classifier', () => {
+      const kind = this.#classifier.kind!(error);
+      if (kind === undefined || FAILURE_KINDS.includes(kind)) return kind;
+      throw bad(`the classifier's kind`, kind, FAILURE_KINDS.join(', '));
+    });
   }
 
   #judge(what: 'value' | 'error', result: unknown): Outcome {
@@ -495,6 +558,7 @@ export class Pool {
     }
     for (const member of next.values()) member.active = member.weight > 0;
     this.#members = next;
+    this.#restorer?.came(next.keys());
     this.#active = active;
     this.#vitals.set(active, this.#maxRefused);
     if (!this.#stop.signal.aborted) guarded(this.#site.observer, 'health', () => this.#health?.set(active));
@@ -509,6 +573,7 @@ export class Pool {
     const breaker = this.#makeBreaker(this.#env, this.#peers);
     for (const name of ['begin', 'end', 'cost'] as const) checkFunction(`load ${name}`, load[name]);
     for (const name of ['allows', 'begin', 'end'] as const) checkFunction(`breaker ${name}`, breaker?.[name]);
+    guarded(this.#site.observer, 'breaker', () => this.#restorer?.member(breaker, endpoint));
     const member = new Member(endpoint, load, breaker, this.#vitals);
     member.isolated = this.#isolated.has(endpoint.id);
     member.limit = this.#maxInFlight;

@@ -138,6 +138,7 @@ export function logbook(): { readonly observer: Observer; readonly lines: string
       hedge: ({ attempt, delay }) => lines.push(`hedge ${attempt} after ${Math.round(delay)}`),
       giveUp: ({ reason }) => lines.push(`giveUp ${reason}`),
       breaker: ({ member, from, to }) => lines.push(`breaker ${member.endpoint.id} ${from} ${to}`),
+      serviceBreaker: ({ from, to }) => lines.push(`serviceBreaker ${from} ${to}`),
       health: ({ member, healthy }) => lines.push(`health ${member.endpoint.id} ${healthy ? 'well' : 'ill'}`),
       panic: ({ endpoint: { id } }) => lines.push(`panic ${id}`),
       fault: ({ source, error }) => lines.push(`fault ${source} ${text(error)}`),

@@ -146,6 +146,7 @@ test('every event has its arguments', () => {
     | 'hedge'
     | 'giveUp'
     | 'breaker'
+    | 'serviceBreaker'
     | 'health'
     | 'panic'
     | 'fault'

@@ -12,6 +12,8 @@ export interface Clock {
   now(): number;
   /** Calls back once, in `ms` milliseconds at the earliest. Answers a function that calls it off. */
   after(ms: number, callback: () => void): () => void;
+  /** Ms since 1970, for what another process is to understand. Absent if not known. */
+  wall?(): number;
   /** The same clock with timers that do not keep the process alive; absent if no timer of it does. */
   readonly background?: Clock;
 }
@@ -54,6 +56,7 @@ const now = (): number => performance.now();
 export const systemClock: Clock = {
   now,
   after: (ms, callback) => timer(ms, callback, false),
+  wall: () => Date.now(),
   background: { now, after: (ms, callback) => timer(ms, callback, true) },
 };
 
@@ -64,6 +67,7 @@ export const systemEnv: Env = { clock: systemClock, random: Math.random };
 export function checkEnv(env: Env): Env {
   checkFunction('env.clock.now', env?.clock?.now);
   checkFunction('env.clock.after', env.clock.after);
+  if (env.clock.wall !== undefined) checkFunction('env.clock.wall', env.clock.wall);
   checkFunction('env.random', env.random);
   return env;
 }

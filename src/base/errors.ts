@@ -1,3 +1,5 @@
+import type { FailureKind } from './failure-kind.ts';
+
 /**
  * What went wrong, for programs:
  * - `NO_ENDPOINTS`: discovery has given no endpoint to call, or none in time;
@@ -5,6 +7,7 @@
  * - `TIMEOUT`: a `timeout` policy's time ran out;
  * - `OVERLOADED`: as much is in flight as may be, and there is no room, or no more time, to wait;
  * - `THROTTLED`: the service fails so many calls that `throttle` has not let this one through;
+ * - `OPEN`: the breaker round the service, of `serviceBreaker`, is open;
  * - `CLOSED`: the client was closed;
  * - `BAD_ENDPOINTS`: discovery gave something that is not a usable set of endpoints;
  * - `DISCOVERY`: a discovery source failed in a way it cannot express by an error of its own.
@@ -15,6 +18,7 @@ export type FairleadErrorCode =
   | 'TIMEOUT'
   | 'OVERLOADED'
   | 'THROTTLED'
+  | 'OPEN'
   | 'CLOSED'
   | 'BAD_ENDPOINTS'
   | 'DISCOVERY';
@@ -24,6 +28,8 @@ export interface AttemptRecord {
   /** The endpoint's id. */
   readonly endpoint: string;
   readonly outcome: 'success' | 'failure' | 'ignored';
+  /** How it failed, if it did. */
+  readonly kind?: FailureKind | undefined;
   /** How long it took, in ms. */
   readonly elapsed: number;
   /** What it threw, if it threw. */

@@ -17,7 +17,7 @@ export interface ConsecutiveFailuresOptions extends OpenOptions {
  * Opens after so many failures in a row (Envoy's and Finagle's default of 5), or when all calls of some time failed. The
  * default breaker.
  *
- * @throws RangeError for an option out of range
+ * @throws RangeError or TypeError for an option out of range
  */
 export function consecutiveFailures(options: ConsecutiveFailuresOptions = {}): MakeBreaker {
   const { threshold = 5, failingFor = 1000 } = options;
@@ -28,7 +28,6 @@ export function consecutiveFailures(options: ConsecutiveFailuresOptions = {}): M
 }
 
 class ConsecutiveFailures extends BreakerMachine {
-  readonly passive = true;
   readonly #threshold: number;
   readonly #failingFor: number;
   #failures = 0;
@@ -41,7 +40,7 @@ class ConsecutiveFailures extends BreakerMachine {
     this.#failingFor = failingFor;
   }
 
-  protected override trips(failed: boolean, now: number): boolean {
+  protected override trips(failed: boolean, _elapsed: number, now: number): boolean {
     if (!failed) {
       this.#failures = 0;
       return false;

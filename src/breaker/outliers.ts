@@ -1,7 +1,6 @@
 import type { Env } from '../base/env.ts';
 import { checkNumber } from '../base/errors.ts';
 import type { MakeBreaker, Peers } from '../model/breaker.ts';
-import type { Outcome } from '../model/outcome.ts';
 import { BreakerMachine, type OpenOptions, type OpenSettings, openSettings } from './machine.ts';
 
 export interface OutlierOptions extends OpenOptions {
@@ -26,7 +25,10 @@ export interface OutlierOptions extends OpenOptions {
   readonly minCalls?: number;
   /** With fewer members that have that many calls nobody is judged by comparison. Default: 3. */
   readonly minMembers?: number;
-  /** The share of the members that may be out at once, 0 to 1; one always may. Default: 0.5. */
+  /**
+   * The share of the members that may be out at once, 0 to 1; one always may. Who is out for its checks, or by a breaker
+   * beside this one, is counted. Default: 0.5.
+   */
   readonly maxEjected?: number;
 }
 
@@ -34,7 +36,7 @@ export interface OutlierOptions extends OpenOptions {
  * Ejects members that stand out among their peers: by failures in a row, by their share of failures, by a success rate
  * or a latency apart from the others' (Envoy's outlier detection, gRFC A50, and what neither has: latency). Comparisons
  * are made at the end of an interval, when a call shows that it is over; an ejection takes effect with the member's next
- * outcome. An ejected member comes back by a probe. Needs no timer.
+ * outcome. An ejected member comes back by a probe, which may go as soon as a health check of it passes. Needs no timer.
  *
  * Defaults of `openFor` and `maxOpenFor` here: 30 000 and 300 000 ms, as Envoy has them.
  *
@@ -95,7 +97,8 @@ class Group {
     if (current <= this.#interval) return;
     this.#interval = current;
     const judged: Outlier[] = [];
-    for (const breaker of this.#all()) {
+    for (const { breaker } of this.#peers?.() ?? []) {
+      if (!(breaker instanceof Outlier)) continue;
       breaker.turn(current);
       breaker.stands = false; // found an interval ago or long since, and not been heeded
       if (breaker.state === 'closed' && breaker.past.calls >= minCalls) judged.push(breaker);
@@ -116,19 +119,15 @@ class Group {
     });
   }
 
-  /** Whether one more may go. */
-  spares(): boolean {
+  /** Whether a member may not go, for too many others have. */
+  spares(member: Outlier): boolean {
     let all = 0;
     let out = 0;
-    for (const breaker of this.#all()) {
+    for (const { breaker, refused } of this.#peers?.() ?? []) {
       all++;
-      if (breaker.state !== 'closed') out++;
+      if (refused && breaker !== member) out++;
     }
     return out > 0 && out + 1 > all * this.#settings.maxEjected;
-  }
-
-  *#all(): Iterable<Outlier> {
-    for (const { breaker } of this.#peers?.() ?? []) if (breaker instanceof Outlier) yield breaker;
   }
 }
 
@@ -147,7 +146,6 @@ class Outlier extends BreakerMachine<Settings> {
   #present: Tally = { calls: 0, failures: 0, successes: 0, time: 0 };
   #interval = 0;
   #row = 0;
-  #elapsed = 0;
   /** Whether it was found to stand out when the members were last compared. */
   stands = false;
 
@@ -167,12 +165,7 @@ class Outlier extends BreakerMachine<Settings> {
     this.#interval = interval;
   }
 
-  protected override failed(outcome: Outcome, elapsed: number): boolean {
-    this.#elapsed = elapsed;
-    return super.failed(outcome, elapsed);
-  }
-
-  protected override trips(failed: boolean, now: number): boolean {
+  protected override trips(failed: boolean, elapsed: number, now: number): boolean {
     const { interval, consecutive, failureShare, minCalls } = this.settings;
     this.#group.compare(now);
     this.turn(Math.floor(now / interval));
@@ -181,15 +174,14 @@ class Outlier extends BreakerMachine<Settings> {
     if (failed) present.failures++;
     else {
       present.successes++;
-      present.time += this.#elapsed;
+      present.time += elapsed;
     }
     this.#row = failed ? this.#row + 1 : 0;
     const out =
       this.stands ||
       this.#row >= consecutive ||
       (failed && present.calls >= minCalls && present.failures / present.calls >= failureShare);
-    if (!out || this.#group.spares()) return false;
-    return true;
+    return out && !this.#group.spares(this);
   }
 
   protected override reset(): void {

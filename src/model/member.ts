@@ -1,5 +1,6 @@
 import type { Clock } from '../base/env.ts';
 import { bad } from '../base/errors.ts';
+import { FAILURE_KINDS, type FailureKind, kindOf } from '../base/failure-kind.ts';
 import type { Breaker, BreakerState } from './breaker.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { Flight, Load, LoadReport } from './load.ts';
@@ -162,6 +163,8 @@ export class Attempt implements Flight {
   outcome: Outcome | undefined;
   /** What it threw, if it threw. */
   error: unknown;
+  /** How it failed, if it did. */
+  kind: FailureKind | undefined;
   /** For how many ms the member asked to be left alone. Set before `end`. */
   retryAfter: number | undefined;
   /** The breaker's epoch it began in. */
@@ -187,14 +190,17 @@ export class Attempt implements Flight {
   }
 
   /**
-   * Reports how it went, and what it threw if it did. Only the first report counts.
+   * Reports how it went, and what it threw if it did; how it failed, where its error does not tell. Only the first report
+   * counts.
    *
-   * @throws TypeError for what is no outcome
+   * @throws TypeError for what is no outcome or no kind
    */
-  end(outcome: Outcome, error?: unknown): void {
+  end(outcome: Outcome, error?: unknown, kind?: FailureKind): void {
     if (this.outcome !== undefined) return;
     if (outcome !== 'success' && outcome !== 'failure' && outcome !== 'ignored')
       throw bad('outcome', outcome, `'success', 'failure' or 'ignored'`);
+    if (outcome === 'failure' && kind !== undefined && !FAILURE_KINDS.includes(kind))
+      throw bad('kind', kind, FAILURE_KINDS.join(', '));
     const { member } = this;
     const { clock, observer } = this.#site;
     const now = clock.now();
@@ -202,6 +208,7 @@ export class Attempt implements Flight {
     this.outcome = outcome;
     this.elapsed = elapsed;
     this.error = error;
+    if (outcome === 'failure') this.kind = kind ?? kindOf(error);
     member.inFlight--;
     member.vitals.inFlight--;
     if (outcome === 'success') member.failing = 0;
@@ -211,7 +218,7 @@ export class Attempt implements Flight {
     const { breaker } = member;
     const from = breaker.state;
     try {
-      breaker.end(outcome, elapsed, this.epoch, now);
+      breaker.end(outcome, elapsed, this.epoch, now, this.kind);
     } catch (fault) {
       blame(observer, 'breaker', fault);
     }

@@ -22,6 +22,8 @@ export interface Observer {
   /** A failed call is not tried again. */
   giveUp?(end: GiveUpEvent): void;
   breaker?(move: BreakerMove): void;
+  /** The breaker of a `serviceBreaker` moved. */
+  serviceBreaker?(move: ServiceBreakerMove): void;
   /** A member's health checks begin to fail, or pass again. */
   health?(change: HealthChange): void;
   /** No member was available, and one was picked all the same. */
@@ -73,6 +75,11 @@ export type GiveUpReason =
 
 export interface BreakerMove {
   readonly member: Member;
+  readonly from: BreakerState;
+  readonly to: BreakerState;
+}
+
+export interface ServiceBreakerMove {
   readonly from: BreakerState;
   readonly to: BreakerState;
 }

@@ -1,3 +1,4 @@
+import type { FailureKind } from '../base/failure-kind.ts';
 import type { LoadReport } from './load.ts';
 
 /** What an attempt says of its member: not whether the caller is pleased. */
@@ -12,6 +13,8 @@ export interface Classifier {
   error(error: unknown): Outcome;
   /** Whether the error shows that nothing was sent, so that any task may be run again. Default: by its code. */
   unsent?(error: unknown): boolean;
+  /** How an attempt failed, by its error; of one that was an answer, say `answer`. Default, and if it does not say: by its code. */
+  kind?(error: unknown): FailureKind | undefined;
   /** What of a value is still to come, such as the body of a response: while it lives, the caller may abort it. */
   arriving?(value: unknown): object | null | undefined;
   /**

@@ -47,6 +47,7 @@ const EVENTS: readonly (keyof ClientEvents)[] = [
   'hedge',
   'giveUp',
   'breaker',
+  'serviceBreaker',
   'health',
   'panic',
   'fault',

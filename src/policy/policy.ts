@@ -1,4 +1,5 @@
 import type { Env } from '../base/env.ts';
+import type { Breaker } from '../model/breaker.ts';
 import type { Call, Run } from '../model/call.ts';
 import type { Observer } from '../model/observer.ts';
 import type { Classifier } from '../model/outcome.ts';
@@ -11,6 +12,8 @@ export interface PolicyContext extends Env {
   hasUntried(call: Call, now: number): boolean;
   /** What to wait for before the first attempt, lest a time-out inside counts it; nothing where endpoints are known. */
   ready?(signal: AbortSignal | undefined): Promise<void> | undefined;
+  /** A breaker round the service, for the pool to show, save and restore. */
+  enlist?(breaker: Breaker): void;
   /** A call waits for its next attempt (1), or no longer does (-1): a client that drains waits for it. */
   waits?(by: 1 | -1): void;
 }

@@ -1,4 +1,5 @@
 import { type AttemptRecord, checkFunction, checkNumber } from '../base/errors.ts';
+import { isUnsent } from '../base/failure-kind.ts';
 import { Histogram } from '../base/histogram.ts';
 import { sleep } from '../base/signal.ts';
 import type { Call, Task } from '../model/call.ts';
@@ -7,7 +8,6 @@ import { gaveUp } from './give-up.ts';
 import type { Policy } from './policy.ts';
 import { purseOf } from './purse.ts';
 import type { RetryBudget } from './retry-budget.ts';
-import { isUnsent } from './unsent.ts';
 
 export interface RetryOptions {
   /** Tries in all, the first included. Default: 3. */

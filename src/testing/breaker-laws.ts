@@ -8,7 +8,10 @@ import { seededRandom } from './seeded-random.ts';
 export interface BreakerLawOptions extends LawOptions {
   /** How many probes it lets through while half-open; all must succeed. Default: 1. */
   readonly probes?: number;
-  /** For how long it opens, if that grows with each probe that fails. Default: nothing is said of it. */
+  /**
+   * For how long it opens, if that grows with each probe that fails and shrinks with the time it is closed. Default: nothing
+   * is said of it.
+   */
   readonly opens?: {
     /** The first time, in ms. */
     readonly first: number;
@@ -182,6 +185,40 @@ export function breakerLaws(
         must(first === second, () => `it opened after ${first} failures, then after ${second}`);
       },
     },
+    law(
+      fc,
+      fastCheck,
+      'what it saves makes one in another process go on like it, if it saves anything',
+      fc.tuple(past, fc.constantFrom(0, 1, 100, 900, 5000, 1e6), seed),
+      ([steps, age, chance]) => {
+        const rig = new Rig(make, seededRandom(chance));
+        rig.live(steps);
+        const { state } = rig.breaker;
+        const other = rig.moved(age);
+        if (other === undefined) return;
+        if (state === 'closed') return other.mustBe('closed');
+        other.mustBe('open'); // what was half-open, too, for its probes are lost; so it is to be probed at once
+        const left = state === 'open' ? Math.max(0, rig.opensUntil() - rig.now - age) : 0;
+        const leaves = other.breaker.allows(other.now) ? 0 : other.opensUntil() - other.now;
+        must(leaves <= left, () => `it stays open for ${leaves} ms, the first for ${left}`);
+      },
+    ),
+    law(
+      fc,
+      fastCheck,
+      'saved while it is open, it stays open for the rest of its time in another process, if it saves anything',
+      fc.tuple(fc.integer({ min: 0, max: 100 }), fc.integer({ min: 0, max: 100 }), seed),
+      ([waited, age, chance]) => {
+        const rig = new Rig(make, seededRandom(chance)).trip();
+        rig.now += waited;
+        const other = rig.moved(age);
+        if (other === undefined) return;
+        const left = Math.max(0, rig.opensUntil() - rig.now - age);
+        const leaves = other.breaker.allows(other.now) ? 0 : other.opensUntil() - other.now;
+        // Part of a ms is lost to whole ones, twice.
+        must(Math.abs(leaves - left) <= 2, () => `it stays open for ${leaves} ms, the first for ${left}`);
+      },
+    ),
   ];
   if (opens === undefined) return laws;
   const { first, most, jitter = 0.2 } = opens;
@@ -211,18 +248,24 @@ export function breakerLaws(
         must(near(before, most), () => `after 40 failed probes it opens for ${before} ms`);
       },
     ),
-    law(fc, fastCheck, `closed for longer than it was open, it opens for ${first} ms again`, seed, chance => {
-      const rig = new Rig(make, seededRandom(chance)).trip();
-      for (let round = 0; round < 5; round++) {
-        rig.now = rig.opensUntil();
-        rig.end('failure', rig.begin());
-      }
-      rig.recover(probes);
-      rig.now += most + 1;
-      rig.trip();
-      const time = rig.opensUntil() - rig.now;
-      must(near(time, first), () => `it opened for ${time} ms`);
-    }),
+    law(
+      fc,
+      fastCheck,
+      `closed for twice as long as it may be open, it opens for ${first} ms again`,
+      seed,
+      chance => {
+        const rig = new Rig(make, seededRandom(chance)).trip();
+        for (let round = 0; round < 5; round++) {
+          rig.now = rig.opensUntil();
+          rig.end('failure', rig.begin());
+        }
+        rig.recover(probes);
+        rig.now += 2 * most;
+        rig.trip();
+        const time = rig.opensUntil() - rig.now;
+        must(near(time, first), () => `it opened for ${time} ms`);
+      },
+    ),
   ];
 }
 
@@ -256,9 +299,14 @@ const NEXT: Readonly<Record<BreakerState, readonly BreakerState[]>> = {
 /** A breaker and its time, driven as a member does; every step is held against the diagram of states. */
 class Rig {
   readonly breaker: Breaker;
-  now = 0;
+  now: number;
+  readonly #make: MakeBreaker;
+  readonly #random: Random;
 
-  constructor(make: MakeBreaker, random: Random = () => 0.5) {
+  constructor(make: MakeBreaker, random: Random = () => 0.5, now = 0) {
+    this.now = now;
+    this.#make = make;
+    this.#random = random;
     const after = (): never => {
       throw new Error('a breaker must not set timers');
     };
@@ -324,6 +372,17 @@ class Rig {
       if (ends === undefined || outstanding.length === 0) outstanding.push(this.begin());
       else this.end(outcome, outstanding.splice(ends % outstanding.length, 1)[0]!);
     }
+  }
+
+  /** Another in another process, to which it is restored `age` ms after it was saved; none if it saves nothing. */
+  moved(age: number): Rig | undefined {
+    const before = this.said();
+    const saved = this.breaker.save?.(this.now);
+    must(this.said() === before, () => `saving made ${before} into ${this.said()}`);
+    if (saved === undefined) return undefined;
+    const other = new Rig(this.#make, this.#random, 123_456.5);
+    other.breaker.restore?.(JSON.parse(JSON.stringify(saved)), age, other.now);
+    return other;
   }
 
   /** All that it says of itself. */

@@ -2,6 +2,7 @@ import type { Clock } from '../base/env.ts';
 
 /** A clock that stands still until told. */
 export interface ManualClock extends Clock {
+  wall(): number;
   /**
    * Moves on by so many ms, firing what is due in its order, each at its time. Between two times lets
    * promises settle, so that what they start in turn is on time as well.
@@ -20,7 +21,7 @@ interface Timer {
 /**
  * Time for tests: deterministic, and over in no time.
  *
- * @param start what `now()` says at first, in ms
+ * @param start what `now()` says at first, in ms; `wall()` says the same, so a clock that starts later is another process
  */
 export function manualClock(start = 0): ManualClock {
   let now = start;
@@ -37,6 +38,7 @@ export function manualClock(start = 0): ManualClock {
   };
   return {
     now: () => now,
+    wall: () => now,
     after(ms, callback) {
       const timer = { at: now + Math.max(0, ms), order: order++, callback };
       timers.add(timer);

@@ -1,6 +1,6 @@
 import { bad } from '../base/errors.ts';
+import { isUnsent } from '../base/failure-kind.ts';
 import type { Classifier, Outcome } from '../model/outcome.ts';
-import { isUnsent } from '../policy/unsent.ts';
 import { parseLoadReport } from './load-report.ts';
 import { isCallers } from './mistake.ts';
 import { isDoubtful, isElsewhere } from './origin.ts';
@@ -34,6 +34,7 @@ export function classifierOf(classify?: Classify, report: (error: unknown) => vo
     value: response => said(response as Response, undefined) ?? ofStatus((response as Response).status),
     error: error =>
       said(undefined, error) ?? (isCallers(error) || isElsewhere(error) ? 'ignored' : 'failure'),
+    kind: error => (neverTried(error) ? 'connect' : undefined),
     unsent: error => !isDoubtful(error) && (isUnsent(error) || neverTried(error)),
     arriving: response => (response as Response).body,
     retryAfter: result => {

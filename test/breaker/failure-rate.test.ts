@@ -1,5 +1,6 @@
 import { type Breaker, type FailureRateOptions, failureRate } from 'fairlead/core';
 import { manualClock, seededRandom } from 'fairlead/testing';
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
 
 const breakerOf = (options: FailureRateOptions = {}): Breaker =>
@@ -92,5 +93,86 @@ test('once closed again it has forgotten what opened it', () => {
   calls(breaker, 's', 1200);
   expect(breaker.state).toBe('closed');
   calls(breaker, 'fff', 1200);
+  expect(breaker.state).toBe('closed');
+});
+
+test('over the last calls: failures leave the window as others come, however much time goes by', () => {
+  const breaker = breakerOf({ lastCalls: 10, threshold: 0.5 });
+  calls(breaker, `ffff${'s'.repeat(6)}`, 0);
+  calls(breaker, 'f', 3_600_000); // four of ten still, for the first has gone
+  expect(breaker.state).toBe('closed');
+  calls(breaker, 'ssss', 3_600_000); // one of ten
+  calls(breaker, 'fff', 3_600_000);
+  expect(breaker.state).toBe('closed');
+  calls(breaker, 'f', 3_600_000);
+  expect(breaker.state).toBe('open');
+});
+
+test('over fewer calls than the floor, the floor is as many as there may be', () => {
+  const breaker = breakerOf({ lastCalls: 4 });
+  calls(breaker, 'fff', 0);
+  expect(breaker.state).toBe('closed');
+  calls(breaker, 'f', 0);
+  expect(breaker.state).toBe('open');
+});
+
+test('whatever comes, it opens over the last calls when a list of them would say so, and not before', () => {
+  const options = fc.record({
+    lastCalls: fc.integer({ min: 1, max: 70 }),
+    threshold: fc.integer({ min: 1, max: 100 }).map(percent => percent / 100),
+    floor: fc.double({ min: 0, max: 1, noNaN: true }),
+  });
+  fc.assert(
+    fc.property(
+      options,
+      fc.array(fc.constantFrom('f', 's', 's'), { maxLength: 200, size: 'max' }),
+      (given, all) => {
+        const { lastCalls, threshold } = given;
+        const minCalls = Math.max(1, Math.ceil(given.floor * lastCalls));
+        const breaker = breakerOf({ lastCalls, threshold, minCalls });
+        for (let n = 1; n <= all.length; n++) {
+          calls(breaker, all[n - 1]!, n);
+          const last = all.slice(Math.max(0, n - lastCalls), n);
+          const share = last.filter(each => each === 'f').length / last.length;
+          const opens = all[n - 1] === 'f' && last.length >= minCalls && share >= threshold;
+          expect(breaker.state).toBe(opens ? 'open' : 'closed');
+          if (opens) return;
+        }
+      },
+    ),
+  );
+});
+
+test('with a share of slow calls of its own, slow calls are no failures, and failures that were slow are both', () => {
+  const options = { slowerThan: 100, slowThreshold: 0.8, threshold: 0.5, minCalls: 10 };
+  const slow = breakerOf(options);
+  calls(slow, 'sss', 0, 50);
+  calls(slow, 's'.repeat(7), 0, 200); // 7 of 10 slow, none failed
+  expect(slow.state).toBe('closed');
+  calls(slow, 's'.repeat(4), 0, 200); // 11 of 14
+  expect(slow.state).toBe('closed');
+  calls(slow, 's', 0, 200); // 12 of 15
+  expect(slow.state).toBe('open');
+  const failing = breakerOf(options);
+  calls(failing, 's'.repeat(5), 0, 50);
+  calls(failing, 'ffff', 0, 50);
+  expect(failing.state).toBe('closed');
+  calls(failing, 'f', 0, 50);
+  expect(failing.state).toBe('open');
+  const late = breakerOf({ ...options, threshold: 1 });
+  calls(late, 'ss', 0, 50);
+  calls(late, 'f'.repeat(8), 0, 200);
+  expect(late.state).toBe('open');
+});
+
+test('once closed again it has forgotten slow calls, too; and a slow probe is none that proves it well', () => {
+  const breaker = breakerOf({ slowerThan: 100, slowThreshold: 0.5, minCalls: 4, jitter: 0 });
+  calls(breaker, 'ssss', 0, 200);
+  expect(breaker.state).toBe('open');
+  calls(breaker, 's', 1000, 200);
+  expect(breaker.state).toBe('open');
+  calls(breaker, 's', 3000, 50);
+  expect(breaker.state).toBe('closed');
+  calls(breaker, 'sss', 3000, 200);
   expect(breaker.state).toBe('closed');
 });

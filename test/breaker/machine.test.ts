@@ -109,20 +109,51 @@ test('each probe that fails doubles the open time up to the most, and a lasting 
   }
   now += 1000;
   call(breaker, 'success', now);
-  now += 1000; // closed for as long as it was open
+  now += 1900; // closed until all but the first 100 ms are taken back
   call(breaker, 'failure', now);
   expect(refusesFor(breaker, now)).toBe(100);
 });
 
-test('closed for less time than it was open, it was no recovery: the open time goes on growing', () => {
-  const breaker = breakerOf({ openFor: 100 });
+test('it opens for twice the last time, less a ms for each that it was closed', () => {
+  const breaker = breakerOf({ openFor: 100, maxOpenFor: 1500 });
   call(breaker, 'failure', 0);
-  call(breaker, 'success', 100);
-  call(breaker, 'failure', 199);
-  expect(refusesFor(breaker, 199)).toBe(200);
-  call(breaker, 'success', 399);
-  call(breaker, 'failure', 599);
-  expect(refusesFor(breaker, 599)).toBe(100);
+  let now = 100;
+  for (const [closed, opens] of [
+    [0, 200], // no recovery at all
+    [50, 350],
+    [10, 690],
+    [690, 690], // as long as it was open: it is no worse, and no better
+    [800, 580],
+    [0, 1160],
+    [0, 1500], // not 2320
+    [2850, 150],
+    [200, 100],
+    [1e9, 100],
+  ] as const) {
+    call(breaker, 'success', now);
+    now += closed;
+    call(breaker, 'failure', now);
+    expect(refusesFor(breaker, now)).toBe(opens);
+    now += opens;
+  }
+});
+
+test('a member that is well for less time than it was out stays out longer each time; well for long, it starts afresh', () => {
+  const breaker = breakerOf({ openFor: 100, maxOpenFor: 1e6 });
+  let before = 0;
+  let now = 0;
+  for (let round = 0; round < 12; round++) {
+    call(breaker, 'failure', now);
+    const open = refusesFor(breaker, now);
+    expect(open).toBeGreaterThan(before);
+    now += open;
+    call(breaker, 'success', now);
+    now += Math.floor(open * 0.9);
+    before = open;
+  }
+  now += 2 * before;
+  call(breaker, 'failure', now);
+  expect(refusesFor(breaker, now)).toBe(100);
 });
 
 test('open times are drawn within the jitter round the doubled time, never above the most, whatever was drawn before', () => {

@@ -1,4 +1,4 @@
-import { consecutiveFailures, failureRate, outliers } from 'fairlead';
+import { anyOf, consecutiveFailures, failureRate, outliers } from 'fairlead';
 import { describeBreaker } from './breaker.ts';
 
 const opens = { first: 1000, most: 30_000 };
@@ -31,4 +31,31 @@ describeBreaker(
   {
     probes: 2,
   },
+);
+describeBreaker('failureRate over the last calls', failureRate({ lastCalls: 40 }), { opens });
+describeBreaker(
+  'failureRate over few calls, with two probes',
+  failureRate({ lastCalls: 3, probes: 2, threshold: 1 }),
+  { probes: 2, opens },
+);
+describeBreaker(
+  'failureRate with a share of slow calls of its own',
+  failureRate({ slowerThan: 100, slowThreshold: 0.5 }),
+  { opens },
+);
+describeBreaker('anyOf one', anyOf(consecutiveFailures()), { opens });
+describeBreaker('anyOf two', anyOf(consecutiveFailures(), failureRate({ minCalls: 7 })), { opens });
+describeBreaker(
+  'anyOf three, all of which open at once, with two probes',
+  anyOf(
+    consecutiveFailures({ threshold: 4, failingFor: 0, probes: 2 }),
+    failureRate({ minCalls: 4, probes: 2, openFor: 500 }),
+    outliers({ consecutive: 4, openFor: 1000, probes: 2 }),
+  ),
+  { probes: 2 },
+);
+describeBreaker(
+  'anyOf within anyOf',
+  anyOf(failureRate(), anyOf(outliers({ openFor: 1000, maxOpenFor: 30_000 }), consecutiveFailures())),
+  { opens },
 );
