@@ -1,6 +1,8 @@
 import * as root from 'fairlead';
 import {
+  alwaysClosed,
   anyError,
+  anyOf,
   type Balancer,
   consecutiveFailures,
   createClient,
@@ -24,6 +26,7 @@ import {
   retryBudget,
   ring,
   roundRobin,
+  serviceBreaker,
   systemEnv,
   timeout,
   weightedRoundRobin,
@@ -148,6 +151,52 @@ const OPTIONS: readonly (readonly [string, (value: never) => unknown, readonly u
   ['failureRate window', window => failureRate({ window }), [...NO_NUMBERS, 0, -1, Infinity]],
   ['failureRate minCalls', minCalls => failureRate({ minCalls }), [...NO_NUMBERS, 0, 1.5, Infinity]],
   ['failureRate slowerThan', slowerThan => failureRate({ slowerThan }), [...NO_NUMBERS, -1]],
+  ['failureRate lastCalls', lastCalls => failureRate({ lastCalls }), [...NO_NUMBERS, 0, 1.5, 1e6 + 1]],
+  ['failureRate lastCalls', lastCalls => failureRate({ lastCalls, window: 1000 }), [100]],
+  ['failureRate minCalls', minCalls => failureRate({ minCalls, lastCalls: 10 }), [...NO_NUMBERS, 0, 11]],
+  [
+    'failureRate slowThreshold',
+    slowThreshold => failureRate({ slowThreshold, slowerThan: 100 }),
+    [...NO_NUMBERS, 0, 1.1, -1],
+  ],
+  ['failureRate slowThreshold', slowThreshold => failureRate({ slowThreshold }), [0.5]],
+  ['failureRate counts', counts => failureRate({ counts }), [null, 'connect', [], ['refused'], [undefined]]],
+  ['outliers counts', counts => outliers({ counts }), [null, {}, [], ['timeout', 5]]],
+  ['consecutiveFailures counts', counts => consecutiveFailures({ counts }), [null, true, [], [null]]],
+  ['anyOf breaker', breaker => anyOf(consecutiveFailures(), breaker), [...NO_FUNCTIONS, undefined]],
+  ['serviceBreaker', breaker => serviceBreaker(breaker), [...NO_FUNCTIONS, undefined]],
+  [
+    'serviceBreaker allows',
+    allows => {
+      const policies = [serviceBreaker(() => ({ ...alwaysClosed, allows }))];
+      return createClient({ discovery, balancer, policies });
+    },
+    [...NO_FUNCTIONS, undefined],
+  ],
+  [
+    'restore',
+    restore => createClient({ discovery, balancer, restore }),
+    [
+      ...[
+        null,
+        5,
+        'saved',
+        [],
+        {},
+        { isolated: [], breakers: [] },
+        { isolated: [5], breakers: [], service: [] },
+      ],
+      { isolated: [], breakers: {}, service: [] },
+      { savedAt: 'now', isolated: [], breakers: [], service: [] },
+      { savedAt: null, isolated: [], breakers: [], service: [] },
+    ],
+  ],
+  [
+    'env.clock.wall',
+    wall => createClient({ discovery, balancer, env: { ...systemEnv, clock: { ...systemEnv.clock, wall } } }),
+    NO_FUNCTIONS,
+  ],
+  ['id', id => createClient({ discovery, balancer }).pool.isolate(id), [null, undefined, 5, {}]],
   ['failureRate openFor', openFor => failureRate({ openFor }), [0, '1']],
   ['retry attempts', attempts => retry({ attempts }), [...NO_NUMBERS, 0, 0.5, -1]],
   ['retry backoff', backoff => retry({ backoff }), NO_FUNCTIONS],

@@ -29,12 +29,12 @@ test('it opens when any of them does: by a row that makes no share, and by a sha
     failureRate({ ...open, minCalls: 20, threshold: 0.4 }),
   );
   const row = make(testEnv());
-  calls(row, 's'.repeat(100) + 'ff', 0);
+  calls(row, `${'s'.repeat(100)}ff`, 0);
   expect(row.state).toBe('closed');
   calls(row, 'f', 0);
   expect(row.state).toBe('open');
   const share = make(testEnv());
-  calls(share, 'ffsss'.repeat(3) + 'fss', 0);
+  calls(share, `${'ffsss'.repeat(3)}fss`, 0);
   expect(share.state).toBe('closed');
   calls(share, 'ff', 0); // 8 of 20
   expect(share.state).toBe('open');
@@ -88,39 +88,45 @@ test('a refused connection and a bad answer may have thresholds of their own', (
   expect(after('error', 'error', 'error', 'error', 'error', 'error')).toBe('closed');
 });
 
-test('outliers within it are compared with their like at the other members, and count who is out for another reason', async () => {
-  const env = testEnv();
-  const pool = new Pool({
-    discovery: fixed(endpoints(4)),
-    balancer: roundRobin(),
-    breaker: anyOf(
-      consecutiveFailures({ ...open, threshold: 3, counts: ['connect'], openFor: 1e6 }),
-      outliers({ ...open, slowness: 3, interval: 1000, minCalls: 10, maxEjected: 0.5, openFor: 1e6 }),
-    ),
-    panic: false,
-    env,
-  });
-  await settled();
-  const call = async (slow: readonly string[], dead: readonly string[]): Promise<void> => {
-    const attempt = pool.pick(new Call());
-    const { id } = attempt.endpoint;
-    await env.clock.advance(slow.includes(id) ? 100 : 5);
-    if (dead.includes(id)) attempt.end('failure', undefined, 'connect');
-    else attempt.end('success');
-  };
-  const out = () =>
-    pool
-      .members()
-      .filter(({ breaker }) => breaker !== 'closed')
-      .map(({ endpoint }) => endpoint.id);
-  for (let n = 0; n < 100; n++) await call(['m001'], []);
-  expect(out()).toEqual(['m001']);
-  for (let n = 0; n < 100; n++) await call([], ['m002']);
-  expect(out()).toEqual(['m001', 'm002']); // two of four: no outlier may follow
-  for (let n = 0; n < 400; n++) await call(['m003'], []);
-  expect(out()).toEqual(['m001', 'm002']);
-  pool.close();
-});
+test.each([
+  [0.34, ['m001', 'm002']], // two of six: no outlier may follow
+  [0.5, ['m001', 'm002', 'm003']],
+])(
+  'outliers within it are compared with their like, and with %d allowed out count who is out for another reason',
+  async (maxEjected, last) => {
+    const env = testEnv();
+    const pool = new Pool({
+      discovery: fixed(endpoints(6)),
+      balancer: roundRobin(),
+      breaker: anyOf(
+        consecutiveFailures({ threshold: 3, counts: ['connect'], openFor: 1e6 }),
+        outliers({ slowness: 3, interval: 1000, minCalls: 5, maxEjected, openFor: 1e6 }),
+      ),
+      panic: false,
+      env,
+    });
+    await settled();
+    const call = async (slow: string, dead: string): Promise<void> => {
+      const attempt = pool.pick(new Call());
+      const { id } = attempt.endpoint;
+      await env.clock.advance(id === slow ? 100 : 5);
+      if (id === dead) attempt.end('failure', undefined, 'connect');
+      else attempt.end('success');
+    };
+    const out = (): string[] =>
+      pool
+        .members()
+        .filter(({ breaker }) => breaker !== 'closed')
+        .map(({ endpoint }) => endpoint.id);
+    for (let n = 0; n < 100; n++) await call('m001', '');
+    expect(out()).toEqual(['m001']);
+    for (let n = 0; n < 30; n++) await call('', 'm002');
+    expect(out()).toEqual(['m001', 'm002']);
+    for (let n = 0; n < 200; n++) await call('m003', '');
+    expect(out()).toEqual(last);
+    pool.close();
+  },
+);
 
 test('a breaker of the user that moves by itself is asked each time', () => {
   let refuses = false;

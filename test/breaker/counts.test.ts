@@ -27,11 +27,7 @@ test.each(MAKERS)('%s opens for the kinds that count, and for no other', (_, mak
     for (const kind of KINDS) {
       const breaker = make([counted])(testEnv());
       for (let n = 0; n < 3; n++) fail(breaker, kind);
-      expect([counted, kind, breaker.state]).toEqual([
-        counted,
-        kind,
-        kind === counted ? 'open' : 'closed',
-      ]);
+      expect([counted, kind, breaker.state]).toEqual([counted, kind, kind === counted ? 'open' : 'closed']);
     }
   }
 });

@@ -1,5 +1,13 @@
 import { fixed } from 'fairlead';
-import { Call, type OutlierOptions, outliers, Pool, roundRobin } from 'fairlead/core';
+import {
+  Call,
+  healthChecks,
+  type OutlierOptions,
+  outliers,
+  Pool,
+  type PoolOptions,
+  roundRobin,
+} from 'fairlead/core';
 import { settled } from 'fairlead/testing';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -9,7 +17,7 @@ import { endpoints, testEnv } from '../helpers.ts';
 type Answer = (member: number, n: number) => { readonly ms?: number; readonly fails?: boolean };
 
 /** A pool whose members are called in turn, round after round, each call a ms after the one before. */
-async function poolOf(size: number, options: OutlierOptions) {
+async function poolOf(size: number, options: OutlierOptions, poolOptions: Partial<PoolOptions> = {}) {
   const env = testEnv();
   const pool = new Pool({
     discovery: fixed(endpoints(size)),
@@ -17,6 +25,7 @@ async function poolOf(size: number, options: OutlierOptions) {
     breaker: outliers({ jitter: 0, ...options }),
     panic: false,
     env,
+    ...poolOptions,
   });
   await settled();
   let n = 0;
@@ -198,4 +207,121 @@ test('whatever the members do, one that does as all others do is not ejected by 
     ),
     { numRuns: 30 },
   );
+});
+
+test('what a member did an interval ago and longer ejects it no more, however late its next call comes', async () => {
+  const { calls, out, clock, pool } = await poolOf(4, { ...none, slowness: 3, interval: 1000, minCalls: 5 });
+  await calls(120, member => ({ ms: member === 2 ? 100 : 5 })); // 115 ms a round
+  expect(out()).toEqual([2]); // so it is found to stand out
+  const again = await poolOf(4, { ...none, slowness: 3, interval: 1000, minCalls: 5 });
+  pool.close();
+  await again.calls(32, member => ({ ms: member === 2 ? 100 : 5 })); // 920 ms
+  await again.clock.advance(80);
+  // One call shows that the interval is over, and that member 2 stands out; its own does not come until much later.
+  for (let heard = false; !heard; ) {
+    const attempt = again.pool.pick(new Call());
+    heard = attempt.endpoint.id !== 'm002';
+    attempt.end(heard ? 'success' : 'ignored');
+  }
+  await again.clock.advance(60_000);
+  await again.calls(8, () => ({}));
+  expect(again.out()).toEqual([]);
+  expect(clock.pending).toBe(0);
+});
+
+test('one that is ejected again and again is out for longer each time, and one that was well for long as at first', async () => {
+  const { calls, clock, pool } = await poolOf(2, {
+    ...none,
+    consecutive: 1,
+    openFor: 1000,
+    maxOpenFor: 60_000,
+  });
+  const state = (): string => pool.members()[0]!.breaker;
+  const well: Answer = () => ({ ms: 0 });
+  const fails: Answer = member => ({ ms: 0, fails: member === 0 });
+  /** Ejects it, and tells for how long; then it is closed. */
+  const eject = async (): Promise<number> => {
+    await calls(2, fails);
+    expect(state()).toBe('open');
+    for (let ms = 0; ; ms += 100) {
+      await calls(2, well);
+      if (state() === 'closed') return ms;
+      await clock.advance(100);
+    }
+  };
+  let before = 0;
+  for (let round = 0; round < 6; round++) {
+    const out = await eject();
+    expect(out).toBeGreaterThan(before);
+    before = out;
+    await clock.advance(out / 2); // well for half as long as it was out: it flaps
+  }
+  expect(before).toBeGreaterThan(5000);
+  await clock.advance(before); // and half as long before
+  expect(await eject()).toBeLessThan(before);
+  await clock.advance(2 * before);
+  expect(await eject()).toBe(1000);
+  pool.close();
+});
+
+test('failures of many that run at once put out no more than may be, and the pool heeds as many', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.integer({ min: 1, max: 12 }),
+      fc.double({ min: 0, max: 1, noNaN: true }),
+      fc.array(fc.nat(11), { maxLength: 80 }),
+      async (size, share, order) => {
+        const { pool, out } = await poolOf(
+          size,
+          { ...none, consecutive: 2, maxEjected: share },
+          { maxRefused: share },
+        );
+        const running = Array.from({ length: 4 * size }, () => pool.pick(new Call()));
+        for (const which of order) running.splice(which % running.length || 0, 1)[0]?.end('failure');
+        const most = Math.max(1, Math.floor(size * share));
+        expect(out().length).toBeLessThanOrEqual(most);
+        // Whom the breakers take out is out: the cap of the pool spares none of them.
+        const called = new Set(
+          Array.from({ length: 3 * size }, () => {
+            if (out().length === size) return '';
+            const attempt = pool.pick(new Call());
+            attempt.end('ignored');
+            return attempt.endpoint.id;
+          }),
+        );
+        for (const member of out()) expect(called).not.toContain(`m00${member}`);
+        pool.close();
+      },
+    ),
+    { numRuns: 60 },
+  );
+});
+
+test('a member whose checks fail counts among those that are out', async () => {
+  const check = async ({ id }: { id: string }): Promise<boolean> => id !== 'm000';
+  const { calls, out, clock, pool } = await poolOf(
+    4,
+    { ...none, consecutive: 2, maxEjected: 0.5 },
+    { health: healthChecks({ check, jitter: 0, unhealthyThreshold: 1 }) },
+  );
+  await clock.advance(0);
+  await calls(30, member => ({ ms: 0, fails: member > 1 }));
+  expect(out()).toHaveLength(1); // and m000: two of four
+  pool.close();
+});
+
+test('a health check that passes lets the probe of an ejected member go at once, and it is the probe that brings it back', async () => {
+  const { calls, out, clock, pool } = await poolOf(
+    2,
+    { ...none, consecutive: 1, openFor: 1e6 },
+    { health: healthChecks({ check: async () => true, jitter: 0, interval: 1000 }) },
+  );
+  await calls(2, member => ({ ms: 0, fails: member === 1 }));
+  await calls(4, () => ({ ms: 0 }));
+  expect(out()).toEqual([1]);
+  await clock.advance(1000);
+  expect(out()).toEqual([1]); // checked, not called
+  await calls(2, () => ({ ms: 0 }));
+  expect(out()).toEqual([]);
+  pool.close();
 });

@@ -398,6 +398,27 @@ describe('breakerLaws catch', () => {
     expect(await laws(reset)).toContain('it never skips a state, and its epoch changes with its state');
   });
 
+  test('a saved breaker that stays open for too long, or not at all', async () => {
+    const saving = (change: Partial<Breaker>) =>
+      laws(
+        but(breaker => ({
+          save: now => breaker.save?.(now),
+          restore: (saved, age, now) => breaker.restore?.(saved, age, now),
+          ...change,
+        })),
+      );
+    const never = 'what it saves makes one in another process go on like it, if it saves anything';
+    const rest =
+      'saved while it is open, it stays open for the rest of its time in another process, if it saves anything';
+    expect(await saving({})).toEqual([]);
+    expect(await laws(but(() => ({ save: () => 'all is well' })))).toEqual([never, rest]);
+    const forgetful = but(breaker => ({
+      save: now => breaker.save?.(now),
+      restore: (saved, _, now) => breaker.restore?.(saved, 0, now),
+    }));
+    expect(await laws(forgetful)).toEqual([never, rest]);
+  });
+
   test('a breaker that sets timers', async () => {
     const timed: MakeBreaker = env => {
       env.clock.after(1000, () => {});
