@@ -1,4 +1,12 @@
-import { consecutiveFailures, failureRate, systemEnv } from '../dist/core.js';
+import {
+  consecutiveFailures,
+  createClient,
+  failureRate,
+  fixed,
+  roundRobin,
+  serviceBreaker,
+  systemEnv,
+} from '../dist/core.js';
 import { digits, measure, print } from './measure.mjs';
 
 const MANY = 10_000;
@@ -57,3 +65,34 @@ for (const held of [100, 10_000, 1_000_000]) {
   rows.push([`${held} calls in the window`, ...windows.map(ms => digits(results[ms].ns))]);
 }
 print('failureRate: a failed call, by the length of the window and what is in it', ...rows);
+
+const counts = [50, 500, 5000, 50_000, 500_000];
+const operations = {};
+for (const lastCalls of counts) {
+  // Every other call fails, so it never opens.
+  const breaker = failureRate({ lastCalls, threshold: 1 })(systemEnv);
+  let n = 0;
+  operations[lastCalls] = () => {
+    breaker.begin(n);
+    breaker.end(n++ % 2 ? 'failure' : 'success', 1, breaker.epoch, n);
+  };
+  for (let i = 0; i < lastCalls; i++) operations[lastCalls]();
+}
+const results = await measure(operations, { rounds: 7, ms: 10 });
+print(
+  'failureRate({ lastCalls }): a call, by how many are looked at',
+  ['', ...counts],
+  ['ns', ...counts.map(size => digits(results[size].ns))],
+);
+
+const refuse = createClient({
+  discovery: fixed(['a:80']),
+  balancer: roundRobin(),
+  policies: [serviceBreaker(consecutiveFailures({ threshold: 1, openFor: 1e9 }))],
+});
+await refuse.run(() => Promise.reject(new Error('no'))).catch(() => {});
+const refused = await measure(
+  { run: () => refuse.run(() => Promise.resolve()).catch(() => {}) },
+  { rounds: 7, ms: 20, wait: true },
+);
+print('serviceBreaker, open', ['a refused call', `${digits(refused.run.ns)} ns`]);

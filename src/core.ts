@@ -95,7 +95,7 @@ export type {
   ServiceBreakerMove,
 } from './model/observer.ts';
 export { anyError, type Classifier, type Outcome } from './model/outcome.ts';
-export type { SavedMember, SavedPool } from './model/saved.ts';
+export { type Restore, restoreFrom, type SavedMember, type SavedPool } from './model/saved.ts';
 export { Vitals } from './model/vitals.ts';
 export type { AdaptiveLimit, MakeAdaptiveLimit } from './policy/adaptive-limit.ts';
 export { giveUpReasonOf } from './policy/give-up.ts';

@@ -1,7 +1,7 @@
 import type { Balancer, Picker } from './balancer/balancer.ts';
 import { below, checkEnv, type Env, inBackground, systemEnv } from './base/env.ts';
 import { bad, checkFunction, checkNumber, FairleadError } from './base/errors.ts';
-import { FAILURE_KINDS, type FailureKind } from './base/failure-kind.ts';
+import { checkKind, type FailureKind } from './base/failure-kind.ts';
 import { refusal } from './base/refusal.ts';
 import { abortable, listen, onAbort, sleep } from './base/signal.ts';
 import type { Discovery } from './discovery/discovery.ts';
@@ -16,7 +16,7 @@ import { noLoad } from './model/load.ts';
 import { type Attempt, Member, type Site } from './model/member.ts';
 import { blame, guarded, type Observer, tell } from './model/observer.ts';
 import { anyError, type Classifier, type Outcome } from './model/outcome.ts';
-import { checkSaved, Restorer, type SavedMember, type SavedPool } from './model/saved.ts';
+import type { Restore, SavedMember, SavedPool } from './model/saved.ts';
 import { Vitals } from './model/vitals.ts';
 
 export interface PoolOptions {
@@ -41,10 +41,10 @@ export interface PoolOptions {
   /** How long a call waits for discovery's first set, in ms. Default: 10 000. */
   readonly readyTimeout?: number;
   /**
-   * What `pool.save()` answered, in another process perhaps: its breakers go on as if there had been no interruption. What is
-   * wrong with a part of it is a `fault`, and that part new.
+   * `restoreFrom` what `pool.save()` answered, in another process perhaps: breakers go on as if there had been no interruption.
+   * What is wrong with a part of it is a `fault`, and that part new.
    */
-  readonly restore?: SavedPool | undefined;
+  readonly restore?: Restore | undefined;
   /** How discovery is supervised. */
   readonly follow?: FollowOptions;
   readonly observer?: Observer | undefined;
@@ -92,7 +92,7 @@ export class Pool {
   readonly #vitals = new Vitals();
   readonly #isolated: Set<string>;
   readonly #serviceBreakers: Breaker[] = [];
-  readonly #restorer: Restorer | undefined;
+  readonly #restore: Restore | undefined;
   readonly #peers = (): readonly Member[] => this.#active;
   /** With more members refused than that, the breakers are not believed. */
   #mostRefused = 0;
@@ -138,11 +138,11 @@ export class Pool {
     checkNumber('maxInFlight', maxInFlight, 1);
     if (typeof (observer ?? {}) !== 'object') throw bad('observer', observer, 'an object');
     const followed = checkFollow(options.follow);
-    const saved = options.restore === undefined ? undefined : checkSaved(options.restore);
+    if (options.restore !== undefined) checkFunction('restore.member', options.restore?.member);
 
     this.#env = checkEnv(env);
-    this.#isolated = new Set(saved?.isolated);
-    this.#restorer = saved && new Restorer(saved, env.clock);
+    this.#isolated = new Set(options.restore?.isolated);
+    this.#restore = options.restore;
     this.#site = { clock: env.clock, observer };
     this.#balancer = balancer;
     this.#makeBreaker = breaker || (() => alwaysClosed);
@@ -315,7 +315,7 @@ export class Pool {
   /** For policies: a breaker round the service is to be shown, saved and restored as those of the members are. */
   readonly enlist = (breaker: Breaker): void => {
     const index = this.#serviceBreakers.push(breaker) - 1;
-    guarded(this.#site.observer, 'breaker', () => this.#restorer?.service(breaker, index));
+    guarded(this.#site.observer, 'breaker', () => this.#restore?.service(breaker, index, this.#env.clock));
   };
 
   /**
@@ -468,8 +468,7 @@ export class Pool {
     if (this.#classifier.kind === undefined) return undefined;
     return guarded(this.#site.observer, 'classifier', () => {
       const kind = this.#classifier.kind!(error);
-      if (kind === undefined || FAILURE_KINDS.includes(kind)) return kind;
-      throw bad(`the classifier's kind`, kind, FAILURE_KINDS.join(', '));
+      return kind && checkKind(`the classifier's kind`, kind);
     });
   }
 
@@ -558,7 +557,7 @@ export class Pool {
     }
     for (const member of next.values()) member.active = member.weight > 0;
     this.#members = next;
-    this.#restorer?.came(next.keys());
+    this.#restore?.came(next.keys());
     this.#active = active;
     this.#vitals.set(active, this.#maxRefused);
     if (!this.#stop.signal.aborted) guarded(this.#site.observer, 'health', () => this.#health?.set(active));
@@ -573,7 +572,7 @@ export class Pool {
     const breaker = this.#makeBreaker(this.#env, this.#peers);
     for (const name of ['begin', 'end', 'cost'] as const) checkFunction(`load ${name}`, load[name]);
     for (const name of ['allows', 'begin', 'end'] as const) checkFunction(`breaker ${name}`, breaker?.[name]);
-    guarded(this.#site.observer, 'breaker', () => this.#restorer?.member(breaker, endpoint));
+    guarded(this.#site.observer, 'breaker', () => this.#restore?.member(breaker, endpoint, this.#env.clock));
     const member = new Member(endpoint, load, breaker, this.#vitals);
     member.isolated = this.#isolated.has(endpoint.id);
     member.limit = this.#maxInFlight;

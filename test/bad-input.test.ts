@@ -160,9 +160,10 @@ const OPTIONS: readonly (readonly [string, (value: never) => unknown, readonly u
     [...NO_NUMBERS, 0, 1.1, -1],
   ],
   ['failureRate slowThreshold', slowThreshold => failureRate({ slowThreshold }), [0.5]],
-  ['failureRate counts', counts => failureRate({ counts }), [null, 'connect', [], ['refused'], [undefined]]],
-  ['outliers counts', counts => outliers({ counts }), [null, {}, [], ['timeout', 5]]],
-  ['consecutiveFailures counts', counts => consecutiveFailures({ counts }), [null, true, [], [null]]],
+  ['failureRate counts', counts => failureRate({ counts }), [null, 'connect', []]],
+  ['failureRate counts', kind => failureRate({ counts: ['connect', kind] }), [null, undefined, 'refused', 5]],
+  ['outliers counts', counts => outliers({ counts }), [null, {}, 'timeout', []]],
+  ['consecutiveFailures counts', counts => consecutiveFailures({ counts }), [null, true, []]],
   ['anyOf breaker', breaker => anyOf(consecutiveFailures(), breaker), [...NO_FUNCTIONS, undefined]],
   ['serviceBreaker', breaker => serviceBreaker(breaker), [...NO_FUNCTIONS, undefined]],
   [
@@ -173,9 +174,10 @@ const OPTIONS: readonly (readonly [string, (value: never) => unknown, readonly u
     },
     [...NO_FUNCTIONS, undefined],
   ],
+  ['restore.member', restore => createClient({ discovery, balancer, restore }), [null, 5, {}]],
   [
     'restore',
-    restore => createClient({ discovery, balancer, restore }),
+    restore => root.createClient({ discovery, restore }),
     [
       ...[
         null,

@@ -7,6 +7,7 @@ import {
   createClient,
   failureRate,
   outliers,
+  restoreFrom,
   roundRobin,
   type SavedPool,
   serviceBreaker,
@@ -23,7 +24,11 @@ const breaker = consecutiveFailures({ threshold: 1, openFor: 1000, jitter: 0 });
 let origin = 0;
 
 /** A process that begins at `wall`, in ms since 1970, whose monotonic clock says something else. */
-async function processAt(wall: number | undefined, options: Partial<ClientOptions> = {}, set = [a, b]) {
+async function processAt(
+  wall: number | undefined,
+  { restore, ...options }: Partial<Omit<ClientOptions, 'restore'>> & { readonly restore?: SavedPool } = {},
+  set = [a, b],
+) {
   const manual = manualClock((origin = (origin * 7 + 123_457) % 1_000_000));
   const start = manual.now();
   const clock: Clock = {
@@ -41,6 +46,7 @@ async function processAt(wall: number | undefined, options: Partial<ClientOption
     observer,
     env: { clock, random: seededRandom(1) },
     ...options,
+    ...(restore && { restore: restoreFrom(restore) }),
   });
   await client.ready();
   return { client, lines, change, advance: manual.advance };

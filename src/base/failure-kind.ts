@@ -1,3 +1,5 @@
+import { bad } from './errors.ts';
+
 /** How an attempt failed, as far as this side can tell. */
 export type FailureKind =
   | 'connect' // nothing was sent: refused, unreachable, name not found, no connection in time
@@ -5,7 +7,13 @@ export type FailureKind =
   | 'answer' // there was an answer, and it is bad
   | 'error'; // anything else the task threw: a connection that broke, or an error of the protocol
 
-export const FAILURE_KINDS: readonly FailureKind[] = ['connect', 'timeout', 'answer', 'error'];
+const KINDS: readonly unknown[] = ['connect', 'timeout', 'answer', 'error'];
+
+/** @throws TypeError for what is no kind. Answers it */
+export function checkKind(name: string, kind: FailureKind): FailureKind {
+  if (!KINDS.includes(kind)) throw bad(name, kind, KINDS.join(', '));
+  return kind;
+}
 
 /** What an error says of how an attempt failed, by the codes and names that Node, undici and Bun use. */
 export function kindOf(error: unknown): FailureKind {
@@ -14,10 +22,12 @@ export function kindOf(error: unknown): FailureKind {
     for (let e = error as Trace | null | undefined, depth = 0; e && depth < 4; depth++, e = e.cause) {
       if (e.name === 'TimeoutError') return 'timeout';
       if (typeof e.code !== 'string') continue;
-      if (isUnsent(e)) return 'connect';
-      if (!TIMEOUTS.has(e.code)) return 'error';
-      // Several addresses tried make one error of several, which does not say `connect` itself.
-      return /^connect$|^query/.test(e.syscall ?? '') || Array.isArray(e.errors) ? 'connect' : 'timeout';
+      // Of several addresses tried, what became of the first.
+      const { syscall } = e.errors?.[0] ?? e;
+      const before = /^connect$|^getaddrinfo$|^query/.test(syscall ?? '');
+      if (TIMEOUTS.has(e.code)) return before ? 'connect' : 'timeout';
+      // Unreachable may come later, too; then it is not `connect` that failed.
+      return UNSENT.has(e.code) && (before || syscall === undefined) ? 'connect' : 'error';
     }
   } catch {
     // An error that cannot be read.
@@ -25,32 +35,19 @@ export function kindOf(error: unknown): FailureKind {
   return 'error';
 }
 
-/**
- * Whether an error shows that nothing had been sent: refused, unreachable, name not found. Unreachable may come later,
- * too; then it is not `connect` that failed.
- */
-export function isUnsent(error: unknown): boolean {
-  // `fetch` wraps the socket's error in a TypeError.
-  for (let e = error as Trace | null | undefined, depth = 0; e && depth < 4; depth++, e = e.cause) {
-    if (typeof e.code === 'string') {
-      return (
-        UNSENT.has(e.code) && (e.syscall === undefined || /^connect$|^getaddrinfo$|^query/.test(e.syscall))
-      );
-    }
-  }
-  return false;
-}
+/** Whether an error shows that nothing had been sent: refused, unreachable, name not found, no connection in time. */
+export const isUnsent = (error: unknown): boolean => kindOf(error) === 'connect';
 
 interface Trace {
   readonly name?: unknown;
   readonly code?: unknown;
   readonly syscall?: string;
   readonly cause?: Trace;
-  readonly errors?: unknown;
+  readonly errors?: readonly Trace[];
 }
 
 /** Codes of errors that come before the first byte is sent. */
-const UNSENT: ReadonlySet<unknown> = /* @__PURE__ */ new Set([
+const UNSENT: ReadonlySet<string> = /* @__PURE__ */ new Set([
   'ECONNREFUSED',
   'ENOTFOUND',
   'EAI_AGAIN',
@@ -62,7 +59,7 @@ const UNSENT: ReadonlySet<unknown> = /* @__PURE__ */ new Set([
 ]);
 
 /** Codes of errors that come when somebody's time is over, fairlead's own among them. */
-const TIMEOUTS: ReadonlySet<unknown> = /* @__PURE__ */ new Set([
+const TIMEOUTS: ReadonlySet<string> = /* @__PURE__ */ new Set([
   'ETIMEDOUT',
   'ESOCKETTIMEDOUT',
   'ETIMEOUT',

@@ -1,6 +1,6 @@
 import { type Env, jittered, type Random } from '../base/env.ts';
 import { bad, checkNumber } from '../base/errors.ts';
-import { FAILURE_KINDS, type FailureKind } from '../base/failure-kind.ts';
+import { checkKind, type FailureKind } from '../base/failure-kind.ts';
 import type { Breaker, BreakerState } from '../model/breaker.ts';
 import type { Outcome } from '../model/outcome.ts';
 
@@ -36,9 +36,11 @@ export function openSettings(name: string, options: OpenOptions): OpenSettings {
     probes = 1,
     jitter = 0.2,
   } = options;
-  const known = (kind: FailureKind): boolean => FAILURE_KINDS.includes(kind);
-  if (counts !== undefined && !(Array.isArray(counts) && counts.length > 0 && counts.every(known)))
-    throw bad(`${name} counts`, counts, `an array of ${FAILURE_KINDS.join(', ')}`);
+  if (counts !== undefined) {
+    if (!Array.isArray(counts) || counts.length === 0)
+      throw bad(`${name} counts`, counts, 'an array of kinds');
+    for (const kind of counts) checkKind(`${name} counts`, kind);
+  }
   checkNumber(`${name} openFor`, openFor, 1);
   checkNumber(`${name} maxOpenFor`, maxOpenFor, openFor);
   checkNumber(`${name} probes`, probes, 1, 1000, true);

@@ -1,6 +1,6 @@
 import type { Clock } from '../base/env.ts';
 import { bad } from '../base/errors.ts';
-import { FAILURE_KINDS, type FailureKind, kindOf } from '../base/failure-kind.ts';
+import { checkKind, type FailureKind, kindOf } from '../base/failure-kind.ts';
 import type { Breaker, BreakerState } from './breaker.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { Flight, Load, LoadReport } from './load.ts';
@@ -199,8 +199,7 @@ export class Attempt implements Flight {
     if (this.outcome !== undefined) return;
     if (outcome !== 'success' && outcome !== 'failure' && outcome !== 'ignored')
       throw bad('outcome', outcome, `'success', 'failure' or 'ignored'`);
-    if (outcome === 'failure' && kind !== undefined && !FAILURE_KINDS.includes(kind))
-      throw bad('kind', kind, FAILURE_KINDS.join(', '));
+    if (kind !== undefined && outcome === 'failure') checkKind('kind', kind);
     const { member } = this;
     const { clock, observer } = this.#site;
     const now = clock.now();

@@ -24,8 +24,24 @@ export interface SavedMember {
   readonly breaker: unknown;
 }
 
-/** @throws TypeError for what no pool has saved */
-export function checkSaved(saved: SavedPool): SavedPool {
+/** Lets the new breakers of a pool go on where those of another process were. */
+export interface Restore {
+  readonly isolated: readonly string[];
+  /** @throws TypeError or RangeError for what the breaker cannot go on from; then it is as good as new */
+  member(breaker: Breaker, endpoint: Endpoint, clock: Clock): void;
+  /** The same for the breakers round the service, by their number from 0. */
+  service(breaker: Breaker, index: number, clock: Clock): void;
+  /** Who has come once knows better from then on. */
+  came(ids: Iterable<string>): void;
+}
+
+/**
+ * Makes the `restore` of one pool from what `pool.save()` answered. How long ago that was is told by clocks that may disagree:
+ * never less than nothing; and if it is not known, as long as can be, lest anything stay open for longer than it would have.
+ *
+ * @throws TypeError for what no pool has saved
+ */
+export function restoreFrom(saved: SavedPool): Restore {
   const { savedAt, isolated, breakers, service } = saved ?? {};
   if (
     !(savedAt === undefined || Number.isFinite(savedAt)) ||
@@ -33,44 +49,23 @@ export function checkSaved(saved: SavedPool): SavedPool {
     ![breakers, service].every(Array.isArray)
   )
     throw bad('restore', saved, 'what pool.save() answered');
-  return saved;
-}
-
-/**
- * Lets new breakers go on where those of another process were. How long ago that was is told by clocks that may disagree:
- * never less than nothing; and if it is not known, as long as can be, lest anything stay open for longer than it would have.
- */
-export class Restorer {
-  readonly #savedAt: number | undefined;
-  readonly #members: Map<string, SavedMember>;
-  readonly #service: readonly unknown[];
-  readonly #clock: Clock;
-
-  constructor({ savedAt, breakers, service }: SavedPool, clock: Clock) {
-    this.#savedAt = savedAt;
-    this.#members = new Map(breakers.map(member => [member?.id, member]));
-    this.#service = service;
-    this.#clock = clock;
-  }
-
-  /** @throws TypeError or RangeError for what the breaker cannot go on from; then it is as good as new */
-  member(breaker: Breaker, { id, host, port }: Endpoint): void {
-    const saved = this.#members.get(id);
-    if (saved?.host === host && saved.port === port) this.#restore(breaker, saved.breaker);
-  }
-
-  service(breaker: Breaker, index: number): void {
-    if (this.#service[index] != null) this.#restore(breaker, this.#service[index]);
-  }
-
-  /** Who has come once knows better from then on. */
-  came(ids: Iterable<string>): void {
-    for (const id of ids) this.#members.delete(id);
-  }
-
-  #restore(breaker: Breaker, saved: unknown): void {
-    const wall = this.#clock.wall?.() ?? Number.POSITIVE_INFINITY;
-    const age = Math.max(0, wall - (this.#savedAt ?? Number.NEGATIVE_INFINITY));
-    breaker.restore?.(saved, age, this.#clock.now());
-  }
+  const members = new Map(breakers.map(member => [member?.id, member]));
+  const restore = (breaker: Breaker, from: unknown, clock: Clock): void => {
+    const wall = clock.wall?.() ?? Number.POSITIVE_INFINITY;
+    const age = Math.max(0, wall - (savedAt ?? Number.NEGATIVE_INFINITY));
+    breaker.restore?.(from, age, clock.now());
+  };
+  return {
+    isolated,
+    member(breaker, { id, host, port }, clock) {
+      const found = members.get(id);
+      if (found?.host === host && found.port === port) restore(breaker, found.breaker, clock);
+    },
+    service(breaker, index, clock) {
+      if (service[index] != null) restore(breaker, service[index], clock);
+    },
+    came(ids) {
+      for (const id of ids) members.delete(id);
+    },
+  };
 }

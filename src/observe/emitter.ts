@@ -12,6 +12,7 @@ import {
 import type { MakeBreaker } from '../model/breaker.ts';
 import type { CallOptions, Task } from '../model/call.ts';
 import { type Fault, type Observer, tell } from '../model/observer.ts';
+import { restoreFrom, type SavedPool } from '../model/saved.ts';
 import type { Policy } from '../policy/policy.ts';
 import { compose } from '../policy/policy.ts';
 import { retry } from '../policy/retry.ts';
@@ -19,11 +20,16 @@ import { timeout } from '../policy/timeout.ts';
 import type { Pool } from '../pool.ts';
 
 /** What a client is made of. Everything but `discovery` has a default. */
-export interface EmittingClientOptions extends Omit<ClientOptions, 'balancer'> {
+export interface EmittingClientOptions extends Omit<ClientOptions, 'balancer' | 'restore'> {
   /** Default: `leastRequest()`. */
   readonly balancer?: Balancer | undefined;
   /** Default: `consecutiveFailures()`. `false`: none. */
   readonly breaker?: MakeBreaker | false | undefined;
+  /**
+   * What `pool.save()` answered, in another process perhaps: breakers go on as if there had been no interruption. What is wrong
+   * with a part of it is a `fault`, and that part new.
+   */
+  readonly restore?: SavedPool | undefined;
   /**
    * What happens around an attempt, outermost first. Default: `[retry()]`. `timeout` goes round all of them and
    * `attemptTimeout` inside, so no order of these can be wrong.
@@ -87,6 +93,7 @@ export class EmittingClient extends EventEmitter<ClientEvents> implements Client
       balancer,
       breaker,
       policies: bounded,
+      restore: options.restore === undefined ? undefined : restoreFrom(options.restore),
       observer: this.#observer,
     });
   }

@@ -13,6 +13,7 @@ test.each([
   ['connect', new TypeError('fetch failed', { cause: coded({ code: 'UND_ERR_CONNECT_TIMEOUT' }) })],
   ['connect', coded({ code: 'ConnectionRefused' })],
   ['timeout', coded({ code: 'ETIMEDOUT', syscall: 'read' })],
+  ['timeout', coded({ code: 'ETIMEDOUT', errors: [] })],
   ['timeout', coded({ code: 'ESOCKETTIMEDOUT' })],
   ['timeout', new TypeError('fetch failed', { cause: coded({ code: 'UND_ERR_HEADERS_TIMEOUT' }) })],
   ['timeout', new DOMException('late', 'TimeoutError')],
