@@ -83,16 +83,13 @@ export class BreakerModel {
   /** For how long the open phase lasts, in whole ms: at least and at most. */
   opens(): readonly [number, number] {
     const { openFor, maxOpenFor, jitter } = this.#rules;
-    let doublings = 0;
-    let last: Phase | undefined;
+    let usual = 0;
     this.phases.forEach((phase, i) => {
       if (phase.state !== 'open') return;
       const before = this.phases[i - 1]!;
-      const soon = last !== undefined && phase.at - Math.ceil(before.at) < last.openFor;
-      doublings = before.state === 'half-open' || soon ? doublings + 1 : 0;
-      last = phase;
+      const well = before.state === 'closed' ? phase.at - Math.ceil(before.at) : 0;
+      usual = Math.round(Math.min(maxOpenFor, Math.max(openFor, 2 * usual - well)));
     });
-    const usual = Math.min(maxOpenFor, openFor * 2 ** doublings);
     const least = Math.max(1, Math.ceil(usual * (1 - jitter)));
     return [least, Math.max(1, Math.ceil(Math.min(maxOpenFor, usual * (1 + jitter))))];
   }

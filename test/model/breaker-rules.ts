@@ -15,9 +15,9 @@ export const inARow =
     return long || row.length >= threshold;
   };
 
-export type RateRules = Required<
-  Pick<FailureRateOptions, 'threshold' | 'window' | 'minCalls' | 'slowerThan'>
->;
+export type RateRules = Required<Pick<FailureRateOptions, 'threshold' | 'minCalls' | 'slowerThan'>> & {
+  readonly window: number;
+};
 
 /** What `failureRate` takes for a failure. */
 export const failedOrSlow =

@@ -31,7 +31,8 @@ export class OutlierDriver implements Driver {
     };
     const env = { random: seededRandom(seed), clock: { now: () => this.#now, after } };
     const make: MakeBreaker = outliers(rules);
-    const peers = () => this.#present.map(({ real }) => ({ breaker: real }));
+    const peers = () =>
+      this.#present.map(({ real }) => ({ breaker: real, refused: real.state !== 'closed' }));
     this.#make = () => make(env, peers);
     this.#rules = rules;
     this.#peers = new OutlierPeers(rules);
