@@ -11,8 +11,10 @@ export class Pace {
   #oldest = 0;
 
   constructor(perSecond: number) {
-    this.#room = Math.max(1, Math.min(MOST, Math.floor(perSecond)));
-    this.#window = (this.#room / perSecond) * 1000;
+    // Of 3.5 a second, four would be too many and 3 in 857 ms six, in some second.
+    const whole = perSecond < 1 ? perSecond : Math.floor(perSecond);
+    this.#room = Math.max(1, Math.min(MOST, whole));
+    this.#window = (this.#room / whole) * 1000;
   }
 
   /** In how many whole ms the next may begin; 0 if now. */

@@ -87,6 +87,7 @@ export class BreakerModel {
     this.phases.forEach((phase, i) => {
       if (phase.state !== 'open') return;
       const before = this.phases[i - 1]!;
+      // Each ms that it was closed takes one back from twice the last time.
       const well = before.state === 'closed' ? phase.at - Math.ceil(before.at) : 0;
       usual = Math.round(Math.min(maxOpenFor, Math.max(openFor, 2 * usual - well)));
     });

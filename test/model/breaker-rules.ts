@@ -1,4 +1,4 @@
-import type { ConsecutiveFailuresOptions, FailureRateOptions } from 'fairlead/core';
+import type { ConsecutiveFailuresOptions } from 'fairlead/core';
 import type { Happening, Trips } from './breaker-model.ts';
 
 /** What opens `consecutiveFailures`, from the list of all ends since it closed. */
@@ -15,11 +15,17 @@ export const inARow =
     return long || row.length >= threshold;
   };
 
-export type RateRules = Required<Pick<FailureRateOptions, 'threshold' | 'minCalls' | 'slowerThan'>> & {
-  readonly window: number;
-};
+export interface RateRules {
+  readonly threshold: number;
+  /** In ms, or absent where it is the last calls that count. */
+  readonly window?: number;
+  readonly lastCalls?: number;
+  readonly minCalls: number;
+  readonly slowerThan: number;
+  readonly slowThreshold?: number;
+}
 
-/** What `failureRate` takes for a failure. */
+/** What a probe of `failureRate` must not be. */
 export const failedOrSlow =
   ({ slowerThan }: RateRules) =>
   ({ what, elapsed }: Happening): boolean =>
@@ -27,13 +33,19 @@ export const failedOrSlow =
 
 /** What opens `failureRate`, from the list of all ends since it closed. */
 export const tooMany = (rules: RateRules): Trips => {
-  const { threshold, window, minCalls } = rules;
-  const failed = failedOrSlow(rules);
+  const { threshold, window = 10_000, lastCalls, minCalls, slowerThan, slowThreshold } = rules;
   const tenth = (at: number): number => Math.floor((at * 10) / window);
+  const failed = ({ what }: Happening): boolean => what === 'failure';
+  const slow = ({ elapsed }: Happening): boolean => elapsed > slowerThan;
   return ends => {
     const last = ends.at(-1)!;
-    const recent = ends.filter(({ at }) => tenth(at) > tenth(last.at) - 10);
-    const share = recent.filter(failed).length / recent.length;
-    return failed(last) && recent.length >= minCalls && share >= threshold;
+    const recent =
+      lastCalls === undefined
+        ? ends.filter(({ at }) => tenth(at) > tenth(last.at) - 10)
+        : ends.slice(-lastCalls);
+    const reaches = (such: (end: Happening) => boolean, share: number): boolean =>
+      such(last) && recent.length >= minCalls && recent.filter(such).length / recent.length >= share;
+    if (slowThreshold === undefined) return reaches(failedOrSlow(rules), threshold);
+    return reaches(failed, threshold) || reaches(slow, slowThreshold);
   };
 };

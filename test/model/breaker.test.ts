@@ -12,6 +12,12 @@ const opening = {
   seed: fc.nat(1e6),
 };
 
+const flat = <T extends { over: object; slow: object }>({ over, slow, ...rest }: T) => ({
+  ...rest,
+  ...over,
+  ...slow,
+});
+
 const options: fc.Arbitrary<BreakerOptions> = fc
   .oneof(
     fc.record({
@@ -23,13 +29,20 @@ const options: fc.Arbitrary<BreakerOptions> = fc
     fc.record({
       kind: fc.constant('failureRate' as const),
       threshold: fc.constantFrom(0.01, 0.28, 0.5, 1),
-      window: fc.constantFrom(1, 10, 100, 333, 1000),
+      over: fc.oneof(
+        fc.record({ window: fc.constantFrom(1, 10, 100, 333, 1000) }),
+        fc.record({ lastCalls: fc.constantFrom(12, 13, 32, 40) }),
+      ),
       minCalls: fc.constantFrom(1, 2, 5, 12),
       slowerThan: fc.constantFrom(0, 10, 100, Infinity, Infinity),
+      slow: fc.constantFrom({}, {}, { slowThreshold: 0.4 }, { slowThreshold: 1 }),
       ...opening,
     }),
   )
-  .map(({ growth, ...rest }) => ({ ...rest, maxOpenFor: rest.openFor * growth }));
+  .map(({ growth, ...rest }) => ({
+    ...('over' in rest ? flat(rest) : rest),
+    maxOpenFor: rest.openFor * growth,
+  }));
 
 const outcome = fc.constantFrom<Outcome>('failure', 'failure', 'success', 'ignored');
 

@@ -98,7 +98,7 @@ export class HealthDriver implements Driver {
   }
 
   async finish(): Promise<void> {
-    this.#model.close();
+    this.#model.close(this.#clock.now());
     this.#monitor.close();
     await this.#settle();
     same('how many timers are left', this.#clock.pending, 0);
@@ -141,7 +141,7 @@ export class HealthDriver implements Driver {
     return new Promise((resolve, reject) => {
       const late = (): void =>
         this.#noted(() => {
-          this.#model.timedOut(check, this.#clock.now());
+          this.#model.givenUp(check, this.#clock.now());
           ended(false);
         });
       signal.addEventListener('abort', late);

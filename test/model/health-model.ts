@@ -1,7 +1,7 @@
 import type { HealthCheckOptions } from 'fairlead/core';
 import { holds, same } from './walk.ts';
 
-export type HealthRules = Required<Omit<HealthCheckOptions, 'check'>>;
+export type HealthRules = Required<Omit<HealthCheckOptions, 'check' | 'initially'>>;
 
 /** A member's stay in the set. */
 interface Stay {
@@ -12,6 +12,8 @@ interface Stay {
   readonly passed: boolean[];
   /** When the next check is due: at the earliest and at the latest. */
   due: readonly [number, number];
+  /** Whether it is about to change: then it waits in a line of its own. */
+  urgent: boolean;
 }
 
 export interface Check {
@@ -38,9 +40,10 @@ export class HealthModel {
   #running: Check[] = [];
   #reports: Report[] = [];
   #closed = false;
-  /** Since when there has been room for another check, and until when there was the last time. */
+  /** Since when there has been room for another check. */
   #roomSince: number | undefined = 0;
-  #roomUntil = 0;
+  /** When checks began. */
+  readonly #begun: number[] = [];
 
   constructor(rules: HealthRules) {
     this.#rules = rules;
@@ -52,19 +55,20 @@ export class HealthModel {
 
   set(members: readonly number[], now: number): void {
     const before = this.#stays;
-    let newcomers = 0;
-    this.#stays = members.map(member => {
-      const stays = before.find(stay => stay.member === member);
-      if (stays !== undefined) return stays;
-      const place = newcomers++;
-      const due = now + (place < this.#rules.perSecond ? 0 : (place * 1000) / this.#rules.perSecond);
-      return { member, cameIll: this.isIll(member), passed: [], due: [due, due] };
-    });
+    this.#stays = members.map(
+      member =>
+        before.find(stay => stay.member === member) ?? {
+          ...{ member, cameIll: this.isIll(member), passed: [], urgent: false },
+          due: [now, now],
+        },
+    );
+    this.#drop(now);
   }
 
-  close(): void {
+  close(now: number): void {
     this.#closed = true;
     this.#stays = [];
+    this.#drop(now);
   }
 
   began(member: number, now: number): Check {
@@ -75,30 +79,31 @@ export class HealthModel {
     holds(this.#running.length < this.#rules.concurrency, () => 'more checks than may run at once');
     holds(now >= due[0] - SLACK, () => `member ${member} is checked ${due[0] - now} ms early`);
     this.#punctual(stay!, now);
-    const overtaken = this.#stays.find(other => this.#waits(other, now) && other.due[1] < due[0] - SLACK);
+    const overtaken = this.#stays.find(
+      other => other.urgent === stay!.urgent && this.#waits(other, now) && other.due[1] < due[0] - SLACK,
+    );
     holds(overtaken === undefined, () => `member ${member} is checked before ${overtaken!.member}`);
     const check = { stay: stay!, startedAt: now };
     this.#running.push(check);
-    if (this.#running.length === this.#rules.concurrency) {
-      if (now > this.#roomSince!) this.#roomUntil = now;
-      this.#roomSince = undefined;
-    }
+    if (this.#running.length === this.#rules.concurrency) this.#roomSince = undefined;
+    this.#begun.push(now);
+    holds(!this.#hurries(now), () => `${this.#begun.length} checks, the last of them too soon`);
     return check;
   }
 
-  timedOut({ startedAt }: Check, now: number): void {
+  givenUp({ stay, startedAt }: Check, now: number): void {
     const took = now - startedAt;
-    const right = this.#closed || Math.abs(took - this.#rules.timeout) < SLACK;
+    const right = !this.#stays.includes(stay) || Math.abs(took - this.#rules.timeout) < SLACK;
     holds(right, () => `a check was given up after ${took} ms`);
   }
 
   /** `open`: whether the member's breaker is. */
   ended(check: Check, passes: boolean, open: boolean, now: number): void {
+    if (!this.#running.includes(check)) return; // its member has left
     this.#running = this.#running.filter(each => each !== check);
     this.#roomSince ??= now;
     const { stay } = check;
     const { member, passed } = stay;
-    if (!this.#stays.includes(stay)) return;
     passed.push(passes);
     const [ill, doubt] = this.#standing(stay);
     if (ill !== this.isIll(member) || (!ill && passes && open)) this.#reports.push({ member, healthy: !ill });
@@ -106,7 +111,8 @@ export class HealthModel {
     const { interval, unhealthyInterval, edgeInterval, perSecond, jitter } = this.#rules;
     const regular = ill ? unhealthyInterval : interval;
     const least = (this.#stays.length * 1000) / perSecond;
-    const wait = Math.max(least, doubt ? Math.min(edgeInterval, regular) : regular);
+    const wait = doubt ? Math.min(edgeInterval, regular) : Math.max(regular, least);
+    stay.urgent = doubt;
     stay.due = [now + wait * (1 - jitter), now + wait * (1 + jitter)];
   }
 
@@ -138,11 +144,37 @@ export class HealthModel {
     return now > stay.due[1] + SLACK && !this.#running.some(check => check.stay === stay);
   }
 
-  /** It may be late only if there has been no room since it was due. */
+  /** It may be late only if a ms ago there was no room, or checks had begun as often as they may. */
   #punctual({ member, due: [, latest] }: Stay, now: number): void {
-    if (now <= latest + SLACK) return;
-    const room = this.#roomUntil > latest + SLACK || (this.#roomSince !== undefined && this.#roomSince < now);
-    holds(!room, () => `member ${member} should have been checked ${now - latest} ms ago`);
+    const then = now - 1 - SLACK;
+    if (then <= latest || this.#roomSince === undefined || this.#roomSince >= then) return;
+    // The pace is kept in whole ms: another may just have had the turn.
+    const excused = this.#paced(then) || this.#begun.some(at => at > then);
+    holds(excused, () => `member ${member} should have been checked ${now - latest} ms ago`);
+  }
+
+  /** Whether as many checks have begun as may. */
+  #paced(now: number): boolean {
+    const [most, within] = this.#pace;
+    return this.#begun.filter(at => at > now - within - SLACK && at <= now).length >= most;
+  }
+
+  #hurries(now: number): boolean {
+    const [most, within] = this.#pace;
+    return this.#begun.filter(at => at > now - within + SLACK).length > most;
+  }
+
+  /** How many checks may begin within how many ms. */
+  get #pace(): readonly [number, number] {
+    const { perSecond } = this.#rules;
+    return perSecond < 1 ? [1, 1000 / perSecond] : [Math.floor(perSecond), 1000];
+  }
+
+  /** Checks of members that have left are given up. */
+  #drop(now: number): void {
+    const before = this.#running.length;
+    this.#running = this.#running.filter(({ stay }) => this.#stays.includes(stay));
+    if (this.#running.length < before) this.#roomSince ??= now;
   }
 
   /** Whether it is ill, and whether its last check told otherwise. */
