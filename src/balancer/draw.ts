@@ -29,7 +29,7 @@ export function acceptedDraw(
       const member = members[i]!;
       if (!call.accepts(member, now)) continue;
       sum += member.weight;
-      if (chosen < 0 || dice.word() * 2 ** -32 * sum < member.weight) chosen = i;
+      if (chosen < 0 || (dice.word() >>> 0) * 2 ** -32 * sum < member.weight) chosen = i;
     }
     return chosen;
   };
@@ -59,6 +59,6 @@ function weightedDraw(members: readonly Member[], dice: Dice): () => number {
   for (const i of [...small, ...large]) share[i] = 1; // what rounding left over
   return () => {
     const i = dice.below(size);
-    return dice.word() * 2 ** -32 < share[i]! ? i : alias[i]!;
+    return (dice.word() >>> 0) * 2 ** -32 < share[i]! ? i : alias[i]!;
   };
 }

@@ -1,6 +1,6 @@
-import { below } from '../base/env.ts';
+import { Dice } from '../base/dice.ts';
 import { bad, checkFunction } from '../base/errors.ts';
-import { avalanche, type HashFunction, xxh32 } from '../base/hash.ts';
+import { avalanche, type HashFunction, signedOf, xxh32 } from '../base/hash.ts';
 import type { Call } from '../model/call.ts';
 import type { Endpoint } from '../model/endpoint.ts';
 import type { Member } from '../model/member.ts';
@@ -36,6 +36,7 @@ export function jump(options: JumpOptions = {}): Balancer {
   checkFunction('jump shard', shard);
   checkFunction('jump replicas', replicas);
   checkFunction('jump hash', hash);
+  const hashed = signedOf(hash);
   const balancers: Balancer[] = [];
   const first = replicas();
   checkFunction('jump replicas.picker', first?.picker);
@@ -44,16 +45,16 @@ export function jump(options: JumpOptions = {}): Balancer {
     keyed: true,
     ...(load !== undefined && { load }),
     picker(members, env) {
-      const { random } = env;
       const shards = byShard(members, shard);
       while (balancers.length < shards.length) balancers.push(balancers.length === 0 ? first : replicas());
       const pickers = shards.map((each, i) => balancers[i]!.picker(each, env));
       const count = shards.length;
       const others = new Scatter(count);
+      const dice = new Dice(env.random);
       const pick: Picker = (call, now) => {
         const { key } = call;
-        const low = (key === undefined ? random() * 2 ** 32 : hash(key, 0)) | 0;
-        const own = key === undefined ? below(random, count) : jump64(hash(key, 1) | 0, low, count);
+        const low = key === undefined ? dice.word() : hashed(key, 0);
+        const own = key === undefined ? dice.below(count) : jump64(hashed(key, 1), low, count);
         const member = pickers[own]!(call, now);
         if (member !== undefined) return member;
         others.begin(own, avalanche(low));
@@ -68,8 +69,8 @@ export function jump(options: JumpOptions = {}): Balancer {
         const { key } = call;
         const order = Array.from(shards, (_, i) => i);
         if (key !== undefined) {
-          const low = hash(key, 0) | 0;
-          others.begin(jump64(hash(key, 1) | 0, low, count), avalanche(low));
+          const low = hashed(key, 0);
+          others.begin(jump64(hashed(key, 1), low, count), avalanche(low));
           for (let i = 0; i < count; i++) order[i] = others.next();
         }
         const told = shards.map((of, i) => within(of, pickers[i]!, call, now));

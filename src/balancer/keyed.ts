@@ -1,5 +1,6 @@
+import { Dice } from '../base/dice.ts';
 import type { Random } from '../base/env.ts';
-import type { HashFunction } from '../base/hash.ts';
+import { type HashFunction, signedOf } from '../base/hash.ts';
 import type { Call } from '../model/call.ts';
 import type { Member } from '../model/member.ts';
 import type { Balancer, Picker, Preference } from './balancer.ts';
@@ -38,7 +39,9 @@ function pickerOf(
   boundedLoad: number | undefined,
 ): Picker {
   const { line, hash } = keyed;
-  const place = ({ key }: Call): number => (key === undefined ? random() * 2 ** 32 : hash(key)) | 0;
+  const hashed = signedOf(hash);
+  const dice = new Dice(random);
+  const place = ({ key }: Call): number => (key === undefined ? dice.word() : hashed(key));
   const bounds = boundedLoad === undefined ? undefined : new Bounds(members, boundedLoad);
   const explain = (call: Call, now: number): Preference[] => explained(members, keyed, bounds, call, now);
   if (bounds !== undefined)

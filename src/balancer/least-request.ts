@@ -3,7 +3,7 @@ import { checkFunction, checkNumber } from '../base/errors.ts';
 import type { Call } from '../model/call.ts';
 import type { Member } from '../model/member.ts';
 import type { Balancer, Picker } from './balancer.ts';
-import { better } from './better.ts';
+import { better, weigh } from './better.ts';
 import { acceptedDraw } from './draw.ts';
 import type { LoadOptions } from './p2c.ts';
 import { peakEwma } from './peak-ewma.ts';
@@ -38,13 +38,17 @@ export function leastRequest(options: LeastRequestOptions = {}): Balancer {
       const even = members.every(({ weight }) => weight === members[0]!.weight);
       const draw = acceptedDraw(members, random);
       const dice = new Dice(random);
-      const bestFrom: Best = (first, step, call, now) => bestOf(members, looks, first, step, call, now);
+      const costs = new Float64Array(2);
+      const bestFrom: Best = (first, step, call, now) =>
+        bestOf(members, looks, first, step, costs, call, now);
       const pick = (call: Call, now: number): Member | undefined => {
         // From a member drawn by weight, so that among equals weight and chance decide, in equal steps that meet no
         // member twice.
         let at = dice.below(size);
         if (!even || !call.accepts(members[at]!, now)) at = draw(call, now);
-        return at < 0 ? undefined : bestOf(members, looks, at, steps[dice.below(steps.length)]!, call, now);
+        return at < 0
+          ? undefined
+          : bestOf(members, looks, at, steps[dice.below(steps.length)]!, costs, call, now);
       };
       return Object.assign(pick, { explain: ranking(members, steps, bestFrom) });
     },
@@ -57,23 +61,23 @@ function bestOf(
   looks: number,
   first: number,
   step: number,
+  costs: Float64Array,
   call: Call,
   now: number,
 ): Member {
   const size = members.length;
   let at = first;
   let best = members[at]!;
-  let least = 0;
-  for (let left = looks; left > 0; left--) {
-    const member = members[at]!;
+  weigh(best.load, costs, 0, now);
+  for (let left = looks - 1; left > 0; left--) {
     at += step;
     if (at >= size) at -= size;
-    if (left < looks && !call.accepts(member, now)) continue;
-    // In this one place, so that it is inlined: else each cost goes to the heap.
-    const cost = member.load.cost(now);
-    if (left < looks && !better(member, cost, best, least, call, now)) continue;
+    const member = members[at]!;
+    if (!call.accepts(member, now)) continue;
+    weigh(member.load, costs, 1, now);
+    if (!better(member, best, costs, call, now)) continue;
     best = member;
-    least = cost;
+    costs[0] = costs[1]!;
   }
   return best;
 }

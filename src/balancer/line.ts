@@ -1,4 +1,4 @@
-import { avalanche } from '../base/hash.ts';
+import { mix } from '../base/hash.ts';
 
 /**
  * Members in the order in which a key would have them: the owner, then who stands in. Members are told by their index.
@@ -47,5 +47,4 @@ export class Passed {
 export const REHASHES = 64;
 
 /** The place of a hash mixed anew for the nth time, from 1: unrelated to all others. Steps are 2^32 by the golden ratio. */
-export const rehash = (hash: number, n: number): number =>
-  avalanche((hash + Math.imul(n, 0x9e3779b9)) | 0) | 0;
+export const rehash = (hash: number, n: number): number => mix((hash + Math.imul(n, 0x9e3779b9)) | 0);

@@ -5,7 +5,7 @@ import type { Call } from '../model/call.ts';
 import type { Load } from '../model/load.ts';
 import type { Member } from '../model/member.ts';
 import type { Balancer } from './balancer.ts';
-import { better } from './better.ts';
+import { better, weigh } from './better.ts';
 import { acceptedDraw } from './draw.ts';
 import { inFlight } from './in-flight.ts';
 import { type Best, ranking } from './ranking.ts';
@@ -31,13 +31,13 @@ export function p2c({ load = inFlight() }: LoadOptions = {}): Balancer {
       const even = members.every(({ weight }) => weight === members[0]!.weight);
       const draw = acceptedDraw(members, random);
       const dice = new Dice(random);
+      const costs = new Float64Array(2);
       const pick = (call: Call, now: number): Member | undefined => {
         let i = dice.below(size);
         if (!even || !call.accepts(members[i]!, now)) i = draw(call, now);
-        if (i < 0) return undefined;
-        return betterOf(members, i, 1 + dice.below(size - 1), call, now);
+        return i < 0 ? undefined : betterOf(members, i, 1 + dice.below(size - 1), costs, call, now);
       };
-      const best: Best = (i, skip, call, now) => betterOf(members, i, skip, call, now);
+      const best: Best = (i, skip, call, now) => betterOf(members, i, skip, costs, call, now);
       const steps = Array.from({ length: Math.max(1, size - 1) }, (_, i) => i + 1);
       return Object.assign(pick, { explain: ranking(members, steps, best) });
     },
@@ -45,20 +45,20 @@ export function p2c({ load = inFlight() }: LoadOptions = {}): Balancer {
 }
 
 /** Of the member at a place and the one so many further on, each other as likely. */
-function betterOf(members: readonly Member[], i: number, skip: number, call: Call, now: number): Member {
+function betterOf(
+  members: readonly Member[],
+  i: number,
+  skip: number,
+  costs: Float64Array,
+  call: Call,
+  now: number,
+): Member {
   const size = members.length;
   const a = members[i]!;
-  if (size === 1) return a;
-  const other = i + skip;
+  const other = i + skip; // itself, if it is alone
   const b = members[other < size ? other : other - size]!;
   if (!call.accepts(b, now)) return a;
-  // In a loop, so that costs are worked out in one place: two are too long to be inlined, and each goes to the heap.
-  let member = a;
-  let costA = 0;
-  for (;;) {
-    const cost = member.load.cost(now);
-    if (member === b) return better(b, cost, a, costA, call, now) ? b : a;
-    costA = cost;
-    member = b;
-  }
+  // In a loop, so that there is one place to be inlined: two are too long.
+  for (let at = 0, member = a; at < 2; at++, member = b) weigh(member.load, costs, at, now);
+  return better(b, a, costs, call, now) ? b : a;
 }

@@ -30,19 +30,49 @@ export function peakEwma(options: PeakEwmaOptions = {}): (env?: Env) => Load {
   checkNumber('peakEwma failurePenalty', failurePenalty, 1);
   checkNumber('peakEwma failureHalfLife', failureHalfLife, Number.MIN_VALUE);
   const settings = { decay, failurePenalty, failureHalfLife };
-  const crowd: Crowd = { typical: -1, seenAt: 0, beside: 0, inFlight: 0 };
+  const crowd = new Crowd(1 / decay);
   return env => new PeakEwma(settings, crowd, env);
 }
 
 /** What is known of all members together. */
-interface Crowd {
+class Crowd {
+  /** What of an average fades in a ms. */
+  readonly rate: number;
   /** Their average latency, each as often as it is called; negative while unknown. */
-  typical: number;
-  seenAt: number;
+  typical = -1;
+  seenAt = 0;
+  /** What the number of attempts that is usual at a member counts for in the queue of each. */
+  shared = 0;
   /** How many attempts are in flight at a member beside one that succeeds, on average. */
-  beside: number;
+  #beside = 0;
   /** Attempts at all of them. */
-  inFlight: number;
+  #inFlight = 0;
+
+  constructor(rate: number) {
+    this.rate = rate;
+  }
+
+  begin(): void {
+    this.#inFlight++;
+    this.#share();
+  }
+
+  end(): void {
+    this.#inFlight--;
+    this.#share();
+  }
+
+  /** A member's average after a success, and how many attempts were in flight there beside it. */
+  learn(average: number, beside: number, now: number): void {
+    this.typical = this.typical < 0 ? average : this.typical + (average - this.typical) * NEWS;
+    this.seenAt = now;
+    this.#beside += (beside - this.#beside) * NEWS;
+    this.#share();
+  }
+
+  #share(): void {
+    this.shared = Math.min(this.#beside, this.#inFlight) * SHARED;
+  }
 }
 
 /** What one more latency counts for in the typical one. */
@@ -74,13 +104,17 @@ const RELIEF = 0.8;
 const LEAST = 1;
 
 class PeakEwma implements Load {
-  readonly #settings: Required<PeakEwmaOptions>;
+  // What a pick reads comes first, to be near each other in memory.
+  readonly #crowd: Crowd;
   /** As of #stamp; negative while there is no latency to go by. */
   #average = -1;
   #stamp = 0;
   #count = 0;
   /** As of #failedAt: the factor above 1. */
   #penalty = 0;
+  /** The attempts outstanding, linked in the order they began. */
+  #oldest: Flight | undefined = undefined;
+  #newest: Flight | undefined = undefined;
   #failedAt = 0;
   /** Failures in a row. */
   #streak = 0;
@@ -88,11 +122,7 @@ class PeakEwma implements Load {
   #aloneUntil = 0;
   /** When the latest failure was known. */
   #knownAt = Number.NEGATIVE_INFINITY;
-  /** The attempts outstanding, linked in the order they began. */
-  #oldest: Flight | undefined = undefined;
-  #newest: Flight | undefined = undefined;
-
-  readonly #crowd: Crowd;
+  readonly #settings: Required<PeakEwmaOptions>;
 
   constructor(settings: Required<PeakEwmaOptions>, crowd: Crowd, env: Env | undefined) {
     this.#settings = settings;
@@ -104,7 +134,7 @@ class PeakEwma implements Load {
 
   begin(flight: Flight): void {
     this.#count++;
-    this.#crowd.inFlight++;
+    this.#crowd.begin();
     flight.older = this.#newest;
     if (this.#newest === undefined) this.#oldest = flight;
     else this.#newest.newer = flight;
@@ -113,7 +143,7 @@ class PeakEwma implements Load {
 
   end(flight: Flight, outcome: Outcome, now: number): void {
     const beside = --this.#count;
-    this.#crowd.inFlight--;
+    this.#crowd.end();
     const { older, newer } = flight;
     if (older === undefined) this.#oldest = newer;
     else older.newer = newer;
@@ -145,22 +175,20 @@ class PeakEwma implements Load {
     }
     // However it ended, it took at least so long: a caller that gives up on a stalled member teaches that, too.
     const elapsed = now - flight.startedAt;
-    const average = this.#averageAt(now);
+    CELL[0] = (now - this.#stamp) * this.#crowd.rate;
+    fade(CELL, 0);
+    const left = CELL[0];
+    const average = this.#average * left; // negative while unknown
     if (elapsed > average) this.#average = elapsed;
     else if (outcome !== 'success') return;
     // By how much the old has faded is what the new adds.
     else {
-      const added = 1 - fade(now - this.#stamp, this.#settings.decay);
+      const added = 1 - left;
       this.#average =
         added < SAMPLE ? this.#average + (elapsed - this.#average) * SAMPLE : average + elapsed * added;
     }
     this.#stamp = now;
-    if (outcome !== 'success') return;
-    const crowd = this.#crowd;
-    crowd.typical =
-      crowd.typical < 0 ? this.#average : crowd.typical + (this.#average - crowd.typical) * NEWS;
-    crowd.seenAt = now;
-    crowd.beside += (beside - crowd.beside) * NEWS;
+    if (outcome === 'success') this.#crowd.learn(this.#average, beside, now);
   }
 
   get suspect(): boolean {
@@ -168,35 +196,27 @@ class PeakEwma implements Load {
   }
 
   cost(now: number): number {
-    // Short, so that it is inlined: else each cost goes to the heap.
-    const average = this.#average;
-    if (average < 0 || this.#penalty !== 0) return this.#dear(now);
-    const oldest = this.#oldest;
-    const age = oldest === undefined ? LEAST : now - oldest.startedAt;
-    const { beside, inFlight } = this.#crowd;
-    const queue = this.#count + 1 + (beside < inFlight ? beside : inFlight) * SHARED;
-    return Math.max(average * fade(now - this.#stamp, this.#settings.decay), age, LEAST) * queue;
+    this.costInto(CELL, 0, now);
+    return CELL[0]!;
   }
 
-  /** The cost of who is new, or has failed. */
-  #dear(now: number): number {
-    const penalty = 1 + this.#penaltyAt(now);
-    if (this.#average < 0) return this.#count === 0 ? 0 : UNKNOWN * this.#count * penalty;
-    const age = this.#oldest === undefined ? LEAST : now - this.#oldest.startedAt;
-    const { beside, inFlight } = this.#crowd;
-    const queue = this.#count + 1 + Math.min(beside, inFlight) * SHARED;
-    return Math.max(this.#averageAt(now), age, LEAST) * queue * penalty;
+  costInto(costs: Float64Array, at: number, now: number): void {
+    if (this.#average < 0) {
+      costs[at] = UNKNOWN * this.#count;
+    } else {
+      const oldest = this.#oldest;
+      const age = oldest === undefined ? LEAST : now - oldest.startedAt;
+      costs[at] = (now - this.#stamp) * this.#crowd.rate;
+      fade(costs, at);
+      costs[at] = Math.max(this.#average * costs[at]!, age, LEAST) * (this.#count + 1 + this.#crowd.shared);
+    }
+    if (this.#penalty !== 0) costs[at]! *= 1 + this.#penaltyAt(now);
   }
 
   forgive(): void {
     this.#average = this.#crowd.typical;
     this.#stamp = this.#crowd.seenAt;
     this.#penalty = this.#streak = this.#aloneUntil = 0;
-  }
-
-  /** Negative while unknown. */
-  #averageAt(now: number): number {
-    return this.#average * fade(now - this.#stamp, this.#settings.decay);
   }
 
   #penaltyAt(now: number): number {
@@ -207,9 +227,20 @@ class PeakEwma implements Load {
   }
 }
 
-/** e^(-elapsed/decay); within 2 in a million, by the first terms of its series, where that is more than a half or so. */
-function fade(elapsed: number, decay: number): number {
-  const x = elapsed / decay;
-  if (x > 0.5) return Math.exp(-x);
-  return x > 0 ? 1 / (1 + x * (1 + x * (1 / 2 + x * (1 / 6 + x * (1 / 24 + x * (1 / 120 + x / 720)))))) : 1;
+/** For one number at a time. */
+const CELL = /* @__PURE__ */ new Float64Array(1);
+
+/**
+ * Puts e^-x in the place of x, or 1 if x is less than 0; within 2 in a million, by the first terms of its series, where
+ * that is more than a half or so. In an array, for V8 may allocate what a function is given and answers.
+ */
+function fade(values: Float64Array, at: number): void {
+  const x = values[at]!;
+  if (x > 0 && x < 0.5) {
+    // Grouped by squares, so that a processor works on several terms at once; a division takes as long as all of it.
+    const xx = x * x;
+    values[at] = 1 - x + xx * (1 / 2 - x * (1 / 6) + xx * (1 / 24 - x * (1 / 120) + xx * (1 / 720)));
+  } else {
+    values[at] = x > 0 ? Math.exp(-x) : 1;
+  }
 }

@@ -1,4 +1,4 @@
-import { avalanche, type HashFunction } from '../base/hash.ts';
+import { type HashFunction, mix } from '../base/hash.ts';
 
 /** One id's points, sorted. They depend on the id, on how many they are and on the hash alone. */
 export function pointsOf(id: string, count: number, hash: HashFunction): Uint32Array {
@@ -6,8 +6,7 @@ export function pointsOf(id: string, count: number, hash: HashFunction): Uint32A
   // two hashes give any number of points, all different. Two ids collide throughout only if both hashes do.
   const points = new Uint32Array(count);
   const step = hash(id, 1) | 1;
-  for (let i = 0, term = hash(id, 0) | 0; i < count; i++, term = (term + step) | 0)
-    points[i] = avalanche(term);
+  for (let i = 0, term = hash(id, 0) | 0; i < count; i++, term = (term + step) | 0) points[i] = mix(term);
   return points.sort();
 }
 

@@ -2,7 +2,15 @@
  * Maps a string to an unsigned 32-bit integer, by its UTF-8 bytes. Equal inputs must give equal values in
  * every process, or keys move between instances.
  */
-export type HashFunction = (key: string, seed?: number) => number;
+export interface HashFunction {
+  (key: string, seed?: number): number;
+  /** The same 32 bits as a signed number, if it has that: V8 allocates numbers from 2^31 on, so pickers ask for these. */
+  readonly signed?: (key: string, seed?: number) => number;
+}
+
+/** A hash's values as signed numbers. */
+export const signedOf = (hash: HashFunction): ((key: string, seed?: number) => number) =>
+  hash.signed ?? ((key, seed) => hash(key, seed) | 0);
 
 const P1 = 0x9e3779b1;
 const P2 = 0x85ebca77;
@@ -10,11 +18,7 @@ const P3 = 0xc2b2ae3d;
 const P4 = 0x27d4eb2f;
 const P5 = 0x165667b1;
 
-/**
- * XXH32 (Yann Collet, xxHash specification 0.1.1) of the key's UTF-8 bytes. A lone surrogate counts as U+FFFD,
- * as `TextEncoder` has it; so two keys that differ only in lone surrogates hash alike.
- */
-export const xxh32: HashFunction = (key, seed = 0) => {
+const signed = (key: string, seed = 0): number => {
   const { length } = key;
   if (length > SHORT) return hashBytes(key, seed);
   let h = (seed + P5 + length) | 0;
@@ -32,8 +36,17 @@ export const xxh32: HashFunction = (key, seed = 0) => {
     if (a > 127) return hashBytes(key, seed);
     h = byte(h, a);
   }
-  return avalanche(h);
+  return mix(h);
 };
+
+/**
+ * XXH32 (Yann Collet, xxHash specification 0.1.1) of the key's UTF-8 bytes. A lone surrogate counts as U+FFFD,
+ * as `TextEncoder` has it; so two keys that differ only in lone surrogates hash alike.
+ */
+export const xxh32: HashFunction = /* @__PURE__ */ Object.assign(
+  (key: string, seed = 0): number => signed(key, seed) >>> 0,
+  { signed },
+);
 
 /** Up to here XXH32 has no stripes, and an ASCII key is hashed without being written out. */
 const SHORT = 15;
@@ -53,12 +66,15 @@ const round = (v: number, w: number): number => {
   return Math.imul((v << 13) | (v >>> 19), P1);
 };
 
-/** XXH32's finish; by itself a bijection that spreads any 32-bit number over all. */
-export const avalanche = (h: number): number => {
+/** XXH32's finish; by itself a bijection that spreads any 32-bit number over all. Signed. */
+export const mix = (h: number): number => {
   h = Math.imul(h ^ (h >>> 15), P2);
   h = Math.imul(h ^ (h >>> 13), P3);
-  return (h ^ (h >>> 16)) >>> 0;
+  return h ^ (h >>> 16);
 };
+
+/** The same, unsigned. */
+export const avalanche = (h: number): number => mix(h) >>> 0;
 
 /** Where keys are written out. Grown for a long key, and let go of again if the key was very long. */
 let scratch = /* @__PURE__ */ new Uint8Array(1024);
@@ -94,7 +110,7 @@ function hashBytes(key: string, seed: number): number {
   h = (h + length) | 0;
   for (; i + 4 <= length; i += 4) h = word(h, read(bytes, i));
   for (; i < length; i++) h = byte(h, bytes[i]!);
-  return avalanche(h);
+  return mix(h);
 }
 
 const read = (bytes: Uint8Array, i: number): number =>

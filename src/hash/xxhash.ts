@@ -1,5 +1,5 @@
 import load from 'xxhash-wasm';
-import { type HashFunction, xxh32 } from '../base/hash.ts';
+import { type HashFunction, signedOf, xxh32 } from '../base/hash.ts';
 
 /** From this many UTF-16 units on the WebAssembly is faster (`npm run bench` prints both). */
 const LONG = 24;
@@ -21,5 +21,8 @@ export function xxhash(): HashFunction {
       () => {},
     );
   }
-  return (key, seed = 0) => (key.length < LONG || wasm === undefined ? xxh32(key, seed) : wasm(key, seed));
+  const short = signedOf(xxh32);
+  const signed = (key: string, seed = 0): number =>
+    key.length < LONG || wasm === undefined ? short(key, seed) : wasm(key, seed) | 0;
+  return Object.assign((key: string, seed = 0): number => signed(key, seed) >>> 0, { signed });
 }

@@ -87,6 +87,13 @@ export class Call {
 
   /** Whether a picker may answer this member. */
   accepts(member: Member, now: number): boolean {
+    // Short, so that it is inlined wherever members are looked at.
+    return (
+      (member.doubts === 0 && this.filter === undefined && this.tried === NONE) || this.#admits(member, now)
+    );
+  }
+
+  #admits(member: Member, now: number): boolean {
     const { acceptance } = this;
     if (member.doubts !== 0 && !(member.free && (acceptance >= PANIC || member.available(now)))) return false;
     if (this.filter !== undefined && !this.filter(member, this, now)) return false;

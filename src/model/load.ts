@@ -6,6 +6,11 @@ export interface Load {
   end(flight: Flight, outcome: Outcome, now: number): void;
   /** What one more call would cost, for a member of weight 1. Lower is better; only comparison means anything. */
   cost(now: number): number;
+  /**
+   * Puts the same into `costs[at]`, if the load has that: V8 may allocate a fraction that a function answers, and pickers
+   * ask for many.
+   */
+  costInto?(costs: Float64Array, at: number, now: number): void;
   /** Whether the latest call that told anything failed: a retry goes elsewhere while it can. */
   readonly suspect?: boolean;
   /** Forgets past failures, for the member has been shown to be well. */

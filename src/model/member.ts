@@ -23,21 +23,22 @@ export interface Site {
 
 /** An endpoint and what this process has learned of it. Outlives updates that keep its address. */
 export class Member {
-  /** As discovery last told it. */
-  endpoint: Endpoint;
-  /** The endpoint's weight, 1 if it has none. */
-  weight: number;
-  readonly load: Load;
-  readonly breaker: Breaker;
-  /** Attempts begun and not ended. */
-  inFlight = 0;
-  /** Whether it belongs to the set and may be picked: not removed, not drained. */
-  active = false;
+  // What a pick reads comes first, to be near each other in memory.
   /**
    * What may speak against it, as bits; 0 while nothing does, so that a pick need look at nothing else. Kept by the
    * setters below, and when its breaker moves.
    */
-  doubts: number;
+  doubts = 0;
+  /** The endpoint's weight, 1 if it has none. */
+  weight: number;
+  readonly load: Load;
+  /** Attempts begun and not ended. */
+  inFlight = 0;
+  readonly breaker: Breaker;
+  /** As discovery last told it. */
+  endpoint: Endpoint;
+  /** Whether it belongs to the set and may be picked: not removed, not drained. */
+  active = false;
   #coolUntil = Number.NEGATIVE_INFINITY;
   #limit = Number.POSITIVE_INFINITY;
   /** Whether its breaker was not closed, or its health checks failed, when that last changed. */
@@ -58,7 +59,6 @@ export class Member {
     this.load = load;
     this.breaker = breaker;
     this.vitals = vitals;
-    this.doubts = 0;
     this.heed();
   }
 
