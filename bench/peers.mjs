@@ -5,8 +5,13 @@ import {
   createClient,
   createRing,
   fixed,
+  healthChecks,
+  hedge,
   inFlight,
+  leastRequest,
+  limit,
   maglev,
+  outliers,
   p2c,
   peakEwma,
   random,
@@ -15,6 +20,7 @@ import {
   ring,
   roundRobin,
   systemEnv,
+  throttle,
   timeout,
   weightedRoundRobin,
 } from '../dist/core.js';
@@ -181,14 +187,31 @@ const PARTS = {
   },
 
   async latency() {
+    const { default: balancers } = await import('load-balancers');
     return pairs(
-      'p2c, peakEwma: pick (p2c, inFlight)',
-      n => [
-        picking(p2c({ load: peakEwma() }), endpointsOf(n)),
-        picking(p2c({ load: inFlight() }), endpointsOf(n)),
-      ],
+      'p2c, peakEwma: pick (load-balancers, which looks at no latency)',
+      n => {
+        const peer = new balancers.P2cBalancer(n);
+        return [picking(p2c({ load: peakEwma() }), endpointsOf(n)), () => peer.pick()];
+      },
       { atMost: 2 },
     );
+  },
+
+  // Beside ours of fewer members: the first does not grow with their number up to what memory is near, the second looks
+  // at 32 once there are more than 128.
+  async growth() {
+    const rows = [];
+    for (const [name, make] of Object.entries({ p2c: () => p2c({ load: peakEwma() }), leastRequest })) {
+      for (const n of SIZES) {
+        const { pick, few } = await measure({
+          pick: picking(make(), endpointsOf(n)),
+          few: picking(make(), endpointsOf(10)),
+        });
+        rows.push(row(`${name}, peakEwma: pick among ${n} members (among 10)`, pick, few));
+      }
+    }
+    return rows;
   },
 
   // There is no peer: what it costs to place a key and to build the table, and to take a member in, beside building anew.
@@ -256,6 +279,107 @@ const PARTS = {
       row('the same and a time-out with a signal (opossum.fire as it comes)', oursTimed, opossumTimed),
       row('the same (await task() and nothing else)', ours, bare),
     ];
+  },
+
+  // With all of resilience configured and nothing for it to do, beside what the foundation had.
+  async idle() {
+    const task = async ({ port }) => port;
+    const open = async more => {
+      const discovery = fixed(endpointsOf(10));
+      const balancer = p2c({ load: peakEwma() });
+      const policies = [retry()];
+      const client = createClient({
+        discovery,
+        balancer,
+        breaker: consecutiveFailures(),
+        policies,
+        ...more,
+      });
+      await client.ready();
+      return () => client.run(task);
+    };
+    const health = healthChecks({ check: async () => true });
+    const results = await measure(
+      {
+        base: await open(),
+        outliers: await open({ breaker: outliers() }),
+        health: await open({ health }),
+        maxInFlight: await open({ maxInFlight: 100 }),
+        limit: await open({ policies: [limit({ concurrency: 1000 }), retry()] }),
+        throttle: await open({ policies: [throttle(), retry()] }),
+        hedge: await open({ policies: [retry(), hedge()] }),
+        attempt: await open({ policies: [retry(), timeout(10_000)] }),
+        both: await open({ policies: [timeout(30_000), retry(), timeout(10_000)] }),
+        untimed: await open({
+          breaker: outliers(),
+          health,
+          maxInFlight: 100,
+          policies: [throttle(), limit({ concurrency: 1000 }), retry()],
+        }),
+        all: await open({
+          breaker: outliers(),
+          health,
+          maxInFlight: 100,
+          policies: [
+            timeout(30_000),
+            throttle(),
+            limit({ concurrency: 1000 }),
+            retry(),
+            hedge(),
+            timeout(10_000),
+          ],
+        }),
+      },
+      { wait: true, rounds: 15 },
+    );
+    const beside = (what, name, target) =>
+      row(`client.run, ${what} (p2c, peakEwma, breaker, retry, budget)`, results[name], results.base, target);
+    return [
+      beside('outliers for the breaker', 'outliers'),
+      beside('and health checks', 'health'),
+      beside('and maxInFlight', 'maxInFlight'),
+      beside('and limit', 'limit'),
+      beside('and throttle', 'throttle'),
+      beside('and hedge', 'hedge'),
+      beside('and a time-out of the attempt', 'attempt'),
+      beside('and time-outs of attempt and call', 'both'),
+      beside('all of these but hedge and time-outs', 'untimed'),
+      beside('all of these', 'all', { atMost: 1.5 }),
+    ];
+  },
+
+  // A failing call, as the breaker's statistics have it, with 50 and with 50 000 calls held.
+  async windows() {
+    const { failing } = await import('./peers/windows.mjs');
+    const few = await failing(50);
+    const many = await failing(50_000);
+    const rows = [];
+    for (const name of Object.keys(few)) {
+      const wait = name === 'opossum';
+      const { ours, theirs } = await measure(
+        { ours: many[name], theirs: few[name] },
+        { wait, rounds: 7, ms: 10 },
+      );
+      const target = wait ? {} : { atMost: 1.25 };
+      rows.push(row(`${name}: a failing call, 50 000 in the window (50)`, ours, theirs, target));
+    }
+    return rows;
+  },
+
+  // Both with the promise that is rejected, and whoever catches that.
+  async refusing() {
+    const { refusals } = await import('./peers/refusals.mjs');
+    const { opossum, ...ours } = await refusals(endpointsOf(10));
+    const results = await measure({ ...ours, opossum }, { wait: true, rounds: 15 });
+    const names = {
+      limited: 'limit: OVERLOADED',
+      full: 'maxInFlight, all 10 members full: OVERLOADED',
+      throttled: 'throttle: THROTTLED',
+      down: '10 breakers open, no panic: NO_AVAILABLE_ENDPOINT',
+    };
+    return Object.entries(names).map(([name, what]) =>
+      row(`refusing a call, ${what} (opossum, open)`, results[name], results.opossum, { atMost: 0.5 }),
+    );
   },
 
   async requests() {

@@ -13,7 +13,7 @@ import { type Acceptance, type Call, PANIC, ROUNDS, type Run, type Task } from '
 import type { Endpoint } from './model/endpoint.ts';
 import type { HealthMonitor, MakeHealth } from './model/health.ts';
 import { noLoad } from './model/load.ts';
-import { type Attempt, Member, type Site } from './model/member.ts';
+import { Attempt, Member, type Site } from './model/member.ts';
 import { blame, guarded, type Observer, tell } from './model/observer.ts';
 import { anyError, type Classifier, type Outcome } from './model/outcome.ts';
 import type { Restore, SavedMember, SavedPool } from './model/saved.ts';
@@ -228,11 +228,18 @@ export class Pool {
    * @throws FairleadError NO_ENDPOINTS, NO_AVAILABLE_ENDPOINT or CLOSED
    */
   pick(call: Call): Attempt {
+    const picked = this.#pick(call);
+    if (picked instanceof Attempt) return picked;
+    throw picked;
+  }
+
+  /** An attempt, or why there is none: not thrown, which takes longer than all the rest of a refusal. */
+  #pick(call: Call): Attempt | FairleadError {
     const { clock, observer } = this.#site;
     const picker = this.#picker;
     // A call that has begun goes on to its end, retries included.
-    if (this.#closed !== undefined && (this.#halted || call.member === undefined)) throw this.#closed;
-    if (picker === undefined) throw this.#noEndpoints('discovery gave no set yet');
+    if (this.#closed !== undefined && (this.#halted || call.member === undefined)) return this.#closed;
+    if (picker === undefined) return this.#noEndpoints('discovery gave no set yet');
     const now = clock.now();
     // Who has tried nobody need not be asked for the untried ones first.
     const step = call.tried.length === 0 ? 2 : 1;
@@ -251,16 +258,15 @@ export class Pool {
     }
     const { size } = this.#members;
     if (this.#active.length === 0) {
-      throw this.#noEndpoints(size === 0 ? 'there is no endpoint' : `all ${size} endpoints are drained`);
+      return this.#noEndpoints(size === 0 ? 'there is no endpoint' : `all ${size} endpoints are drained`);
     }
     if (this.#active.some(member => member.inFlight >= member.limit && !member.isolated)) {
       const message = `all endpoints that may be called have as many attempts in flight as they may, ${this.#maxInFlight}`;
-      throw refusal('OVERLOADED', message, call.attempts);
+      return refusal('OVERLOADED', message, call.attempts);
     }
     const some = panic > 0 ? `${this.#vitals.refused} of` : 'all';
-    throw new FairleadError('NO_AVAILABLE_ENDPOINT', `${some} ${this.#active.length} endpoints are refused`, {
-      attempts: call.attempts,
-    });
+    const message = `${some} ${this.#active.length} endpoints are refused`;
+    return refusal('NO_AVAILABLE_ENDPOINT', message, call.attempts);
   }
 
   /** Runs the task at a picked endpoint and learns from how it ends. */
@@ -365,12 +371,13 @@ export class Pool {
   }
 
   #attempt<T>(task: Task<T>, call: Call): Promise<T> {
-    let attempt: Attempt;
+    let attempt: Attempt | FairleadError;
     try {
-      attempt = this.pick(call);
+      attempt = this.#pick(call);
     } catch (error) {
       return Promise.reject(error);
     }
+    if (!(attempt instanceof Attempt)) return Promise.reject(attempt);
     const { signal } = call;
     const { endpoint } = attempt.member;
     const running =

@@ -424,7 +424,12 @@ describe('picking', () => {
     await set([a, b]); // the id stays isolated while discovery does not name it
     expect(new Set(picks(10))).toEqual(new Set(['b']));
     pool.isolate('b');
-    expect(() => pool.pick(new Call())).toThrow(expect.objectContaining({ code: 'NO_AVAILABLE_ENDPOINT' }));
+    expect(() => pool.pick(new Call())).toThrow(
+      expect.objectContaining({
+        code: 'NO_AVAILABLE_ENDPOINT',
+        stack: expect.not.stringContaining('\n'), // such errors come by the thousand
+      }),
+    );
     pool.release('a');
     expect(new Set(picks(10))).toEqual(new Set(['a']));
     pool.release('b');

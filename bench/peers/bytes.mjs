@@ -4,7 +4,7 @@ import * as core from '../../dist/core.js';
 import { bytesOver, digits } from '../measure.mjs';
 import { callsOf, endpointsOf, membersOf, moments } from '../members.mjs';
 
-const SIZES = [3, 10, 100, 1000];
+const SIZES = [3, 10, 100, 1000, 10_000];
 /** What is less than that is what the process itself allocates meanwhile. */
 const NONE = 0.5;
 

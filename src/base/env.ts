@@ -50,7 +50,9 @@ const timer = (ms: number, callback: () => void, background: boolean): (() => vo
   };
 };
 
-const now = (): number => performance.now();
+// Kept, for the global is a getter in Node, which takes half as long as reading the clock itself.
+const platform = performance;
+const now = (): number => platform.now();
 
 /** The platform's clock. */
 export const systemClock: Clock = {

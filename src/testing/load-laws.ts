@@ -38,6 +38,9 @@ export function loadLaws(fc: FastCheck, make: () => Load, { fastCheck }: LawOpti
         now += wait;
         const cost = load.cost(now);
         must(cost >= 0 && cost < Number.POSITIVE_INFINITY, () => `it costs ${cost}`);
+        const costs = new Float64Array(2);
+        load.costInto?.(costs, 1, now);
+        if (load.costInto) must(costs[1] === cost, () => `it costs ${cost}, but puts down ${costs[1]}`);
       }
     }),
     law(fc, fastCheck, 'one attempt more in flight never makes a member cheaper', past, steps => {

@@ -48,6 +48,7 @@ describe('xxh32', () => {
     fc.assert(
       fc.property(texts, seeds, (text, seed) => {
         expect(xxh32(text, seed)).toBe(wasm(text, seed));
+        expect(xxh32.signed!(text, seed)).toBe(wasm(text, seed) | 0);
       }),
       { numRuns: 2000 },
     );
