@@ -1,4 +1,5 @@
 import { bad, checkFunction, checkNumber } from '../base/errors.ts';
+import { Histogram } from '../base/histogram.ts';
 import { refusal } from '../base/refusal.ts';
 import { onAbort } from '../base/signal.ts';
 import type { Call, Task } from '../model/call.ts';
@@ -22,11 +23,19 @@ export interface LimitOptions {
   readonly timeout?: number;
 }
 
+/** Over how many ms it is observed how long successes take. */
+const OBSERVED = 10_000;
+/** With fewer observed nothing is known. */
+const ENOUGH = 30;
+/** What a turn is worth: nine of ten calls that get one are to end in time, for each that does not takes another's. */
+const IN_TIME = 0.9;
+
 /**
  * Lets so many calls be in flight at once, of one client, and refuses what is beyond with a `FairleadError` `OVERLOADED`,
  * which says nothing of any member, is not tried again, and has no stack. Outside `retry` it counts calls, their waits
  * for the next attempt included; inside, attempts. A caller's abort, and whatever else ends a call, makes room at once.
- * Whoever waits does so until the call's signal aborts.
+ * Whoever waits does so until the call's signal aborts, and is refused when its turn comes and less time is left before the
+ * call's deadline than nine of ten successes took: it would be begun in vain, for who turns away is worked for all the same.
  *
  * @throws RangeError or TypeError for a bad option
  */
@@ -45,6 +54,8 @@ export function limit({ concurrency, queue = 0, order = 'fifo', timeout = 1000 }
     let most = adaptive === undefined ? (concurrency as number) : whole(adaptive.current);
     let inFlight = 0;
     const line = new WaitingLine(clock, queue, order, timeout);
+    /** How long successes took, of calls that have a deadline, where calls may wait. */
+    const observed = queue > 0 ? new Histogram(OBSERVED) : undefined;
 
     /** What nobody picked a member for says nothing; the rest by its last attempt. */
     const learn = (from: AdaptiveLimit, { outcome, pickedAt }: Call, since: number, among: number): void => {
@@ -57,15 +68,26 @@ export function limit({ concurrency, queue = 0, order = 'fifo', timeout = 1000 }
         blame(observer, 'policy', error);
       }
     };
+    const observe = (by: Histogram, { deadline, outcome }: Call, since: number): void => {
+      if (deadline === undefined || outcome !== 'success') return;
+      const now = clock.now();
+      by.add(now - since, now);
+    };
     const leave = (call: Call, since: number, among: number): void => {
       inFlight--;
+      if (observed !== undefined) observe(observed, call, since);
       if (adaptive !== undefined) learn(adaptive, call, since, among);
       while (line.size > 0 && inFlight < most) line.call(clock.now());
     };
     const enter = <T>(task: Task<T>, call: Call): Promise<T> => {
       const among = ++inFlight;
-      const since = adaptive === undefined ? 0 : clock.now();
+      const since = adaptive === undefined && observed === undefined ? 0 : clock.now();
       return watched(next, task, call, () => leave(call, since, among));
+    };
+    const inVain = ({ deadline }: Call): boolean => {
+      if (deadline === undefined) return false;
+      const now = clock.now();
+      return observed!.count(now) >= ENOUGH && now + observed!.quantile(IN_TIME, now) > deadline;
     };
     const refused = (call: Call, more = ''): Error =>
       refusal('OVERLOADED', `${most} in flight, as many as may be${more}`, call.attempts);
@@ -82,7 +104,8 @@ export function limit({ concurrency, queue = 0, order = 'fifo', timeout = 1000 }
         const waiter: Waiter = {
           enter() {
             over();
-            resolve(enter(task, call));
+            if (inVain(call)) reject(refused(call, '; too little time was left'));
+            else resolve(enter(task, call));
           },
           refuse(why) {
             over();

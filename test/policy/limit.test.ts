@@ -358,6 +358,39 @@ describe('the queue', () => {
     expect(clock.pending).toBe(0);
   });
 
+  test('whose turn comes too late for most is refused then; whose time suffices begins', async () => {
+    const { client, clock } = rig(2, { policies: [timeout(100), limit({ concurrency: 1, queue: 9 })] });
+    await client.ready();
+    const begun: number[] = [];
+    const call = (number: number, ms: number): Fate =>
+      watch(
+        client.run(() => {
+          begun.push(number);
+          return new Promise(resolve => void clock.after(ms, () => resolve(number)));
+        }),
+      );
+    // It takes 20 ms, as a rule: the bucket that this is in ends at 20.7.
+    for (let n = 0; n < 30; n++) {
+      call(-1, 20);
+      await clock.advance(20);
+    }
+    begun.length = 0;
+    const fates = [call(0, 78), call(1, 20), call(2, 20)];
+    await clock.advance(70);
+    fates.push(call(3, 20));
+    await clock.advance(8);
+    expect(begun).toEqual([0, 1]);
+    await clock.advance(20);
+    // With 2 ms left it would be worked for in vain.
+    expect(begun).toEqual([0, 1, 3]);
+    expect((fates[2]!.value as FairleadError).message).toBe(
+      '1 in flight, as many as may be; too little time was left',
+    );
+    await clock.advance(20);
+    expect(fates.map(({ state }) => state)).toEqual(['resolved', 'resolved', 'rejected', 'resolved']);
+    expect(clock.pending).toBe(0);
+  });
+
   test('ten thousand who wait get their turn, though each throws in the same moment', async () => {
     let fail = false;
     const policies: Policy[] = [
