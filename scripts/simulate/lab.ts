@@ -62,3 +62,13 @@ export const callsFrom = ({ timeline }: SimulationReport, from: number): number 
   sum(timeline.filter(({ at }) => at >= from).map(({ calls }) => calls));
 export const failuresFrom = ({ timeline }: SimulationReport, from: number): number =>
   sum(timeline.filter(({ at }) => at >= from).map(({ failures }) => failures));
+
+/** Calls that arrived in a span of time and succeeded, a second. */
+export const goodputOf = ({ timeline }: SimulationReport, from: number, until: number): number =>
+  (sum(timeline.filter(({ at }) => at >= from && at < until).map(({ calls, failures }) => calls - failures)) /
+    (until - from)) *
+  1000;
+
+/** Attempts sent in each slot of the timeline, to all servers together. */
+export const sentOf = ({ servers, timeline }: SimulationReport): number[] =>
+  timeline.map((_, slot) => sum(servers.map(each => each.timeline[slot]!)));

@@ -7,9 +7,13 @@ import { failing } from './scenarios/failing.ts';
 import { freeze } from './scenarios/freeze.ts';
 import { grey } from './scenarios/grey.ts';
 import { hashing } from './scenarios/hashing.ts';
+import { hedging } from './scenarios/hedging.ts';
+import { outage } from './scenarios/outage.ts';
+import { overload } from './scenarios/overload.ts';
 import { registry } from './scenarios/registry.ts';
 import { sinkhole } from './scenarios/sinkhole.ts';
 import { start } from './scenarios/start.ts';
+import { storm } from './scenarios/storm.ts';
 import { zones } from './scenarios/zones.ts';
 
 /** In the order of the document. */
@@ -26,4 +30,8 @@ export const scenarios: readonly Scenario[] = [
   registry,
   hashing,
   bounded,
+  outage,
+  storm,
+  overload,
+  hedging,
 ];

@@ -239,7 +239,6 @@ describe('gradient', () => {
     expect(window(ok(40))).toBeLessThan(60);
   });
 
-
   test('what is usual moves by twice the share that the window is of the memory', () => {
     const { windows, window, adaptive } = fed({ memory: 4000 });
     windows(20, ok(10));
