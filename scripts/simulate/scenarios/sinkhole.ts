@@ -10,6 +10,8 @@ const BROKEN = 5000;
  */
 const LEARNT: Readonly<Record<number, number>> = { 10: 10_000, 100: 20_000, 500: 35_000 };
 const WATCHED: Readonly<Record<number, number>> = { 10: 30_000, 100: 40_000, 500: 90_000 };
+/** It is the first seconds after they have learnt in which it could get the most. */
+const BRIEFLY = 7000;
 /** Those who never learn need not be watched for long. */
 const SHORT = 15_000;
 const COUNTS: Record<Effort, readonly number[]> = { brief: [100], full: [10, 100, 500] };
@@ -50,7 +52,8 @@ export const sinkhole: Scenario = {
       const reports: SimulationReport[] = [];
       for (const count of counts) {
         const balancer = CONTENDERS[name];
-        reports.push(await run(count, balancer, balancer === undefined ? WATCHED[count]! : SHORT));
+        const watched = effort === 'full' ? WATCHED[count]! : LEARNT[count]! + BRIEFLY;
+        reports.push(await run(count, balancer, balancer === undefined ? watched : SHORT));
       }
       results.set(name, reports);
     }
