@@ -2,12 +2,12 @@
 //
 // It calls at the times that a seed has set, however late the answers are; tells how each call went when it is told to stop;
 // closes what it called with, and must then end by itself.
-import { createFetch, poll } from 'fairlead';
+import { createFetch, giveUpReasonOf, poll, systemEnv } from 'fairlead';
 import { now, sleepUntil } from './clock.mjs';
 import { dice, exponential } from './dice.mjs';
 import { options } from './options.mjs';
 import { HOST, LONGEST_CALL, POLL, POSTS, PUTS, RATE } from './settings.mjs';
-import { recordStalls } from './stalls.mjs';
+import { cpu, recordStalls, stalled } from './stalls.mjs';
 
 const [port, seed] = process.argv.slice(2);
 const random = dice(Number(seed));
@@ -24,15 +24,25 @@ const list = async signal => {
   if (!response.ok) throw new Error(`the registry answered ${response.status}`);
   return response.json();
 };
+/** The attempt that has begun last, and so the one that sends next. */
+let latest;
 const fetch = createFetch({
   discovery: poll(list, { interval: POLL, timeout: 1000 }),
+  env: { clock: systemEnv.clock, random: dice(Number(seed) + 1) },
+  // As by default; and notes whose attempt it was.
+  fetch: (url, init) => {
+    latest.id = idOf(url);
+    return globalThis.fetch(url, init);
+  },
   ...options,
 });
+const idOf = url => new URL(url).pathname.split('/').at(-1);
 const { client } = fetch;
 
 const calls = [];
 const attempts = [];
-const successes = [];
+/** Which addresses were members, from when on. */
+const sets = [];
 const addressOf = ({ host, port }) => `${host}:${port}`;
 const events = { retry: 0, hedge: 0, panic: 0, breaker: 0, discoveryError: 0, members: 0, giveUp: {} };
 for (const name of ['retry', 'hedge', 'panic', 'breaker', 'discoveryError', 'members'])
@@ -40,26 +50,54 @@ for (const name of ['retry', 'hedge', 'panic', 'breaker', 'discoveryError', 'mem
 client.on('giveUp', ({ reason }) => {
   events.giveUp[reason] = (events.giveUp[reason] ?? 0) + 1;
 });
+client.on('members', () =>
+  sets.push({ at: now(), addresses: client.pool.members().map(({ endpoint }) => addressOf(endpoint)) }),
+);
 const open = new Map();
 client.on('attempt', attempt => {
-  const record = [now(), addressOf(attempt.endpoint)];
-  attempts.push(record);
-  open.set(attempt, record);
+  const { endpoint } = attempt;
+  latest = { id: '', at: now(), address: addressOf(endpoint), member: endpoint.id, end: Infinity };
+  attempts.push(latest);
+  open.set(attempt, latest);
 });
 client.on('attemptEnd', attempt => {
-  if (attempt.outcome === 'success') successes.push([now(), addressOf(attempt.endpoint)]);
+  const { outcome, error, retryAfter } = attempt;
+  const what = error === undefined ? undefined : (error?.cause?.code ?? error?.code ?? error?.message);
+  Object.assign(open.get(attempt), { end: now(), outcome, what, retryAfter });
   open.delete(attempt);
 });
 client.on('fault', ({ source, error }) => trouble(`fault in the ${source}`, error));
+
+/** A signal of one who waits for so long at most, and for as much longer as the machine left this process waiting. */
+function impatient() {
+  const controller = new AbortController();
+  const begun = now();
+  let timer;
+  const look = () => {
+    const at = now();
+    const left = LONGEST_CALL - (at - begun - stalled(stalls, begun, at));
+    if (left <= 0) controller.abort(new Error(`no answer in ${LONGEST_CALL} ms`));
+    else timer = setTimeout(look, Math.ceil(left));
+  };
+  look();
+  return { signal: controller.signal, end: () => clearTimeout(timer) };
+}
 
 /** Waits for the answer's body, and looks at all of it. */
 async function call(id, method) {
   const size = 500 + Math.floor(random() * 3000);
   const body = method === 'GET' ? undefined : 'x'.repeat(Math.floor(random() * 2000));
   const framing = random() < 0.5 ? '&chunked' : '';
-  const signal = AbortSignal.timeout(LONGEST_CALL);
-  const response = await fetch(`http://service/v1/${id}?size=${size}${framing}`, { method, body, signal });
-  const text = await response.text();
+  const patience = impatient();
+  let response;
+  let text;
+  try {
+    const { signal } = patience;
+    response = await fetch(`http://service/v1/${id}?size=${size}${framing}`, { method, body, signal });
+    text = await response.text();
+  } finally {
+    patience.end();
+  }
   if (response.status !== 200) throw new Error(`answered ${response.status}`);
   const [, echoed, received] = text.split(' ');
   if (text.length !== size || echoed !== id || Number(received) !== (body?.length ?? 0))
@@ -80,12 +118,8 @@ async function goOn() {
     calls.push(record);
     const done = call(record.id, method)
       .catch(error => {
-        const { code, cause, attempts = [] } = error;
-        const tries = attempts.map(({ endpoint, elapsed, error, value }) => {
-          const what = error?.cause?.code ?? error?.code ?? error?.message ?? value?.status;
-          return `${endpoint} ${elapsed.toFixed(0)} ms ${what}`;
-        });
-        record.error = [error.message, code ?? cause?.code, ...tries].join(', ');
+        const { message, code, cause } = error;
+        record.error = [message, code ?? cause?.code, giveUpReasonOf(error)].filter(Boolean).join(', ');
       })
       .finally(() => {
         record.end = now();
@@ -98,20 +132,16 @@ async function goOn() {
 async function stop() {
   going = false;
   await Promise.all(running);
-  for (const [at, address] of open.values())
-    trouble('an attempt never ended', `${address}, since ${now() - at} ms`);
+  for (const { at, id, address } of open.values())
+    trouble('an attempt never ended', `${id} at ${address}, since ${now() - at} ms`);
   await fetch.close();
-  const { user, system } = process.cpuUsage();
-  const report = { calls, attempts, successes, events, stalls, troubles, cpu: (user + system) / 1000 };
-  process.send(report, () => process.disconnect());
+  const resources = process.getActiveResourcesInfo();
+  process.send({ calls, attempts, sets, events, stalls, troubles, resources }, () => process.disconnect());
 }
 
 process.on('message', message => {
   if (message === 'stop') void stop();
-  if (message === 'cpu') {
-    const { user, system } = process.cpuUsage();
-    process.send({ cpu: (user + system) / 1000 });
-  }
+  if (message === 'cpu') process.send({ cpu: cpu() });
 });
 process.on('SIGINT', () => {});
 process.once('disconnect', () => {

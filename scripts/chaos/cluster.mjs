@@ -4,11 +4,14 @@ import { ask, heard, kill, start } from './children.mjs';
 import { now } from './clock.mjs';
 import { HOST, SERVERS } from './settings.mjs';
 
-/** So many free ports, below those that systems give to outgoing connections: one of those could take a server's place. */
+/**
+ * So many free ports, below those that systems give to outgoing connections and apart from those of the tests: else another
+ * process could take a server's place while it is down.
+ */
 async function freePorts(count) {
   const ports = new Set();
   while (ports.size < count) {
-    const port = 20_000 + Math.floor(Math.random() * 10_000);
+    const port = 10_000 + Math.floor(Math.random() * 10_000);
     const probe = createServer();
     const isFree = await new Promise(resolve => {
       probe.once('error', () => resolve(false));
@@ -21,15 +24,19 @@ async function freePorts(count) {
   return [...ports];
 }
 
+/** What people know the i-th server by. */
+export const nameOf = i => `s${String(i + 1).padStart(2, '0')}`;
+
 /** The servers, and what the registry is told of them. */
 export class Cluster {
-  /** One for each server there ever was. */
+  /** One for each server there ever was: `{ file, server }`. */
   logs = [];
-  /** When a server was faulty: `[from, until, server]`. */
+  /** When a server was faulty, and how: `[from, until, server, kind, share]`. */
   faulty = [];
   #servers = [];
   #registry;
   #folder;
+  #seed;
   #over = false;
   #crash = () => {};
 
@@ -38,9 +45,10 @@ export class Cluster {
     this.#crash = reject;
   });
 
-  constructor(registry, folder) {
+  constructor(registry, folder, seed) {
     this.#registry = registry;
     this.#folder = folder;
+    this.#seed = seed;
     this.crashed.catch(() => {});
   }
 
@@ -56,8 +64,9 @@ export class Cluster {
 
   async startAll() {
     this.#servers = (await freePorts(SERVERS)).map((port, i) => ({
-      name: `s${String(i + 1).padStart(2, '0')}`,
+      name: nameOf(i),
       identity: 1,
+      starts: 0,
       port,
       child: undefined,
       expected: false,
@@ -69,7 +78,7 @@ export class Cluster {
   /** Makes a server fail in some way, answers how to mend it. */
   async strike(i, kind, share) {
     const server = this.#servers[i];
-    const record = [now(), Number.POSITIVE_INFINITY, i];
+    const record = [now(), Number.POSITIVE_INFINITY, i, kind, share];
     this.faulty.push(record);
     const mend = await this.#wayOf(kind)(i, server, { kind, share });
     return async () => {
@@ -92,11 +101,14 @@ export class Cluster {
         this.#list(server, true);
       };
     },
-    reborn: async (i, server) => {
+    // Comes back as another, either late, or at once while the registry still tells of the one before.
+    reborn: async (i, server, { share }) => {
       await this.#kill(server);
+      const begin = () => this.#start(i, `${server.name}.${server.identity + 1}`);
+      if (share < 1) await begin();
       return async () => {
+        if (share === 1) await begin();
         server.identity++;
-        await this.#start(i);
         this.tell();
       };
     },
@@ -114,11 +126,13 @@ export class Cluster {
     },
   };
 
-  async #start(i) {
+  async #start(i, identity = `${this.#servers[i].name}.${this.#servers[i].identity}`) {
     const server = this.#servers[i];
-    const file = join(this.#folder, `${server.name}-${this.logs.length}.log`);
-    this.logs.push(file);
-    const child = start('server', `${server.name}.${server.identity}`, server.port, this.logs.length, file);
+    const nth = server.starts++;
+    const file = join(this.#folder, `${server.name}-${nth}.log`);
+    this.logs.push({ file, server: i });
+    // Its dice are its own, in whatever order servers start.
+    const child = start('server', identity, server.port, this.#seed * 10_000 + i * 100 + nth, file);
     server.child = child;
     server.expected = false;
     child.once('exit', (code, signal) => {

@@ -6,7 +6,7 @@ import { exponential, logNormal } from './dice.mjs';
 
 const HEAD = 'HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-le';
 
-/** Refuses with a status, and asks to be left alone for a second or two, in either form. */
+/** Answers with a status, and asks to be left alone for a second or two, in either form. */
 const refuse =
   status =>
   ({ response, random }) => {
@@ -54,9 +54,9 @@ export const FAULTS = {
   slow({ answer, random }) {
     setTimeout(answer, random() < 0.05 ? exponential(random, 1500) : logNormal(random, 60));
   },
-  500({ execute, response }) {
-    execute();
-    response.writeHead(500).end('failed');
+  500(given) {
+    given.execute();
+    refuse(500)(given);
   },
   503: refuse(503),
   429: refuse(429),

@@ -1,17 +1,20 @@
 // One server in a process of its own: node server.mjs <identity> <port> <seed> <log>
 //
 // The log is written before anything else happens to a request, for a process that is killed can no longer be asked:
-// `x <id>` where a request that must not be carried out twice is, `f <kind>` for each fault, `r` for each request.
+// `x <id>` where a request that must not be carried out twice is, `f <kind>` for each fault, `s <from> <until>` where
+// the machine left it waiting for long.
 import { openSync, writeSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { dice, exponential } from './dice.mjs';
 import { FAULTS } from './faults.mjs';
-import { HOST } from './settings.mjs';
+import { HOST, LEFT_WAITING } from './settings.mjs';
+import { recordStalls } from './stalls.mjs';
 
 const [identity, port, seed, file] = process.argv.slice(2);
 const random = dice(Number(seed));
 const log = openSync(file, 'a');
 const note = line => writeSync(log, `${line}\n`);
+recordStalls(50, LEFT_WAITING, (from, until) => note(`s ${from} ${until}`));
 
 /** @type {{ kind: string, share: number } | undefined} */
 let fault;
@@ -30,7 +33,6 @@ const server = createServer((request, response) => {
   request.on('end', () => {
     const { pathname, searchParams } = new URL(request.url, 'http://service');
     const id = pathname.split('/').at(-1);
-    note('r');
     const execute = () => {
       if (method === 'POST') note(`x ${id}`);
       return Buffer.from(`${identity} ${id} ${received} `.padEnd(Number(searchParams.get('size')), '.'));

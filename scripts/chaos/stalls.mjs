@@ -1,24 +1,37 @@
 import { now } from './clock.mjs';
 
-/** How often to look, and by how many ms a look may be late before that is a stall. */
-const LOOK = 10;
-const NOTABLE = 10;
+/** Ms of a processor that this process has used, the garbage collector's threads included. */
+export function cpu() {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}
 
-/** Records when this process was left waiting: `[from, until]`. Keeps no process alive. */
-export function recordStalls() {
+/**
+ * Records when the machine left this process waiting for more than `notable` ms: `[from, until]`; looks every `every` ms. A
+ * look may also be late because the process itself was at work, and that is no excuse: what it used of a processor since
+ * the look before is taken off. Keeps no process alive.
+ */
+export function recordStalls(every = 10, notable = 10, tell = () => {}) {
   const stalls = [];
-  let due = now() + LOOK;
+  let due = now() + every;
+  let used = cpu();
   const look = () => {
     const at = now();
-    if (at - due > NOTABLE) stalls.push([due, at]);
-    due = at + LOOK;
-    setTimeout(look, LOOK).unref();
+    const usedBefore = used;
+    used = cpu();
+    const waited = at - due - (used - usedBefore);
+    if (waited > notable) {
+      stalls.push([at - waited, at]);
+      tell(at - waited, at);
+    }
+    due = at + every;
+    setTimeout(look, every).unref();
   };
-  setTimeout(look, LOOK).unref();
+  setTimeout(look, every).unref();
   return stalls;
 }
 
-/** Several lists of stalls as one, in order, none touching another. */
+/** Several lists of times as one, in order, none touching another. */
 export function union(...lists) {
   const merged = [];
   for (const [from, until] of lists.flat().sort((a, b) => a[0] - b[0])) {

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { ask, heard, kill, start } from './children.mjs';
 import { now, sleep, sleepUntil } from './clock.mjs';
-import { Cluster } from './cluster.mjs';
+import { Cluster, nameOf } from './cluster.mjs';
 import { dice } from './dice.mjs';
 import { DARKNESS, faultsOf, registryOf } from './schedule.mjs';
 import { CALM, DOWN, EVEN, EXIT, MOST_FAULTY, SERVERS, SETTLE, STORM, WARM_UP } from './settings.mjs';
@@ -12,7 +12,7 @@ export async function storm(seed, folder, say) {
   const random = dice(seed);
   const registry = start('registry');
   const { port } = await heard(registry);
-  const cluster = new Cluster(registry, folder);
+  const cluster = new Cluster(registry, folder, seed);
   const begun = now();
   const tell = what => say(`${((now() - begun) / 1000).toFixed(1).padStart(6)} s  ${what}`);
   try {
@@ -48,7 +48,7 @@ async function play({ random, cluster, registry, caller, reported, tell }) {
   await phase('storm', STORM, from => blow(from, { random, cluster, registry, tell }));
   await sleep(SETTLE);
   await phase('even', EVEN);
-  await phase('down', DOWN, from => darken(from, { cluster, tell }));
+  await darken({ cluster, phase, tell });
   await sleep(SETTLE);
   await phase('even again', EVEN);
 
@@ -77,9 +77,7 @@ async function blow(from, { random, cluster, registry, tell }) {
     await sleepUntil(from + fault.at);
     while (faulty.size >= MOST_FAULTY || faulty.has(fault.server)) await sleep(10);
     faulty.add(fault.server);
-    tell(
-      `s${String(fault.server + 1).padStart(2, '0')} ${fault.kind}, ${fault.share} for ${(fault.for / 1000).toFixed(1)} s`,
-    );
+    tell(`${nameOf(fault.server)} ${fault.kind}, ${fault.share} for ${(fault.for / 1000).toFixed(1)} s`);
     const struck = (async () => {
       const mend = await cluster.strike(fault.server, fault.kind, fault.share);
       await sleep(fault.for);
@@ -93,10 +91,10 @@ async function blow(from, { random, cluster, registry, tell }) {
 }
 
 /** Everything down, a third of it in each way. */
-async function darken(from, { cluster, tell }) {
+async function darken({ cluster, phase, tell }) {
+  tell('going down');
   const all = Array.from({ length: SERVERS }, (_, i) => i);
   const mends = await Promise.all(all.map(i => cluster.strike(i, DARKNESS[i % DARKNESS.length], 1)));
-  await sleepUntil(from + DOWN);
-  tell('up');
-  await Promise.all(mends.map(mend => mend()));
+  await phase('down', DOWN);
+  await phase('up', 0, () => Promise.all(mends.map(mend => mend())));
 }
