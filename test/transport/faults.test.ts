@@ -5,10 +5,10 @@ import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { type BalancedFetch, createFetch, type FetchOptions, fixed, roundRobin } from 'fairlead';
-import { type ManualClock, manualClock, seededRandom } from 'fairlead/testing';
 import { describe, expect, test, vi } from 'vitest';
-import { deferred, logbook, watch } from '../helpers.ts';
+import { deferred, watch } from '../helpers.ts';
 import type { SomeBody } from './fake.ts';
+import { hello, meanwhile, over } from './over.ts';
 import { lastingPort, type Running, refusing, serve, serveRaw } from './servers.ts';
 
 // Real sockets, but a manual clock: time-outs and breakers move when a test says so, and however slow the machine is,
@@ -16,50 +16,9 @@ import { lastingPort, type Running, refusing, serve, serveRaw } from './servers.
 
 vi.setConfig({ testTimeout: 60_000 });
 
-interface Service {
-  readonly fetch: BalancedFetch;
-  readonly clock: ManualClock;
-  readonly lines: string[];
-  /** How the attempts at a server ended. */
-  readonly outcomes: (server: Pick<Running, 'id'>) => string[];
-  readonly state: (server: Pick<Running, 'id'>) => string;
-}
-
-function over(servers: readonly Pick<Running, 'id'>[], options: Partial<FetchOptions> = {}): Service {
-  const clock = manualClock();
-  const { observer, lines } = logbook();
-  const fetch = createFetch({
-    discovery: fixed(servers.map(({ id }) => id)),
-    balancer: roundRobin(),
-    env: { clock, random: seededRandom(1) },
-    observer,
-    ...options,
-  });
-  return {
-    fetch,
-    clock,
-    lines,
-    outcomes: ({ id }) =>
-      lines.filter(line => line.startsWith(`attemptEnd ${id} `)).map(line => line.split(' ')[2]!),
-    state: ({ id }) => fetch.client.pool.members().find(({ endpoint }) => endpoint.id === id)!.breaker,
-  };
-}
-
-const hello = (): Promise<Running> => serve((_, response) => response.end('hello'));
-
 /** Calls so many times, one after the other; all must succeed. */
 async function allWell(fetch: BalancedFetch, calls: number, init?: RequestInit): Promise<void> {
   for (let i = 0; i < calls; i++) expect(await (await fetch('/', init)).text()).toBe('hello');
-}
-
-/** Lets time pass, in small steps between which sockets may do their work, until a promise has settled. */
-async function meanwhile<T>(clock: ManualClock, promise: Promise<T>): Promise<T> {
-  const fate = watch(promise);
-  while (fate.state === 'pending') {
-    await clock.advance(1);
-    await new Promise(resolve => setImmediate(resolve));
-  }
-  return promise;
 }
 
 describe('a server that refuses connections', () => {
