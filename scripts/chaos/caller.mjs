@@ -1,4 +1,4 @@
-// Who calls the service, in a process of its own: node caller.mjs <registry's port> <seed>
+// Who calls the service, in a process of its own: node caller.mjs <registry's port> <seed> <calls a second>
 //
 // It calls at the times that a seed has set, however late the answers are; tells how each call went when it is told to stop;
 // closes what it called with, and must then end by itself.
@@ -6,10 +6,10 @@ import { createFetch, giveUpReasonOf, poll, systemEnv } from 'fairlead';
 import { now, sleepUntil } from './clock.mjs';
 import { dice, exponential } from './dice.mjs';
 import { options } from './options.mjs';
-import { HOST, LONGEST_CALL, POLL, POSTS, PUTS, RATE } from './settings.mjs';
+import { HOST, LONGEST_CALL, POLL, POSTS, PUTS } from './settings.mjs';
 import { cpu, recordStalls, stalled } from './stalls.mjs';
 
-const [port, seed] = process.argv.slice(2);
+const [port, seed, rate] = process.argv.slice(2);
 const random = dice(Number(seed));
 
 const stalls = recordStalls();
@@ -109,7 +109,7 @@ const running = new Set();
 async function goOn() {
   await client.ready();
   for (let due = now(), n = 1; ; n++) {
-    due += exponential(random, 1000 / RATE);
+    due += exponential(random, 1000 / Number(rate));
     if (due > now()) await sleepUntil(due);
     if (!going) return;
     const chance = random();

@@ -50,9 +50,10 @@ export function spent(attempts, range, window) {
 
 /**
  * How long each server that was mended had no answer for the caller: `{ server, kind, at, took }`. Counted from when it was
- * well and among the members, which the registry decides; not at all where it was struck again, or left the members, before.
+ * well and among the members, which the registry decides, without the times when the machine let nobody run. Not counted at
+ * all where it was struck again, or left the members, before so many ms had passed.
  */
-export function returns({ faulty, addresses }, { attempts, sets, stalls }, end) {
+export function returns({ cluster: { faulty, addresses }, attempts, sets, stalls }, within, end) {
   const answered = new Map(addresses.map(address => [address, []]));
   for (const { address, end, outcome } of attempts)
     if (outcome === 'success') answered.get(address)?.push(end);
@@ -69,8 +70,10 @@ export function returns({ faulty, addresses }, { attempts, sets, stalls }, end) 
       ...faulty.filter(([from, , other]) => other === server && from > mended).map(([from]) => from),
     );
     const left = sets.find(set => set.at > at && !isMember(set))?.at ?? Infinity;
-    if (Math.min(struckAgain, left, end) < first) continue;
-    back.push({ server, kind, at, took: first - at - stalled(stalls, at, first) });
+    const until = Math.min(first, struckAgain, left, end);
+    const waited = until - at - stalled(stalls, at, until);
+    if (until < first && !(waited > within)) continue;
+    back.push({ server, kind, at, took: until < first ? Infinity : waited });
   }
   return back;
 }

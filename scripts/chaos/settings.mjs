@@ -5,7 +5,7 @@ export const SERVERS = 12;
 /** With more servers faulty at once nothing is promised. */
 export const MOST_FAULTY = SERVERS / 2;
 
-/** Calls a second, however slow the answers: as Poisson arrivals. */
+/** Calls a second, however slow the answers: as Poisson arrivals. Half of them where the machine is too busy for more. */
 export const RATE = 100;
 /** What share of the calls may not be carried out twice (POST), and may but has a body (PUT). The others are GETs. */
 export const POSTS = 0.2;

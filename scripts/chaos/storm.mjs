@@ -8,7 +8,7 @@ import { CALM, DOWN, EVEN, EXIT, MOST_FAULTY, SERVERS, SETTLE, STORM, WARM_UP } 
 import { union } from './stalls.mjs';
 
 /** One run, from calm to the end. Answers all that was observed. */
-export async function storm(seed, folder, say) {
+export async function storm({ seed, rate, folder, say }) {
   const random = dice(seed);
   const registry = start('registry');
   const { port } = await heard(registry);
@@ -19,7 +19,7 @@ export async function storm(seed, folder, say) {
     await cluster.startAll();
     const stale = cluster.endpoints; // of before all restarts
     cluster.tell({ stale });
-    const caller = start('caller', port, seed);
+    const caller = start('caller', port, seed, rate);
     const reported = heard(caller, message => 'calls' in message);
     const lost = new Promise((_, reject) => reported.catch(reject));
     const played = play({ random, cluster, registry, caller, reported, tell });

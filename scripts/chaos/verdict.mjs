@@ -140,7 +140,7 @@ export async function judge(seen, all) {
         `${unrest.toFixed(2)}, bound ${MOST_UNREST} (calm ${usual.unrest.toFixed(2)}); ${counts.join(' ')}`,
     );
   }
-  const back = returns(cluster, seen, phases['even again'][1]).sort((a, b) => b.took - a.took);
+  const back = returns(seen, SETTLE, phases['even again'][1]).sort((a, b) => b.took - a.took);
   const slowest = ({ server, kind, took }) => `${nameOf(server)} (${kind}) ${seconds(took)}`;
   const reborn = back.filter(({ kind }) => kind === 'reborn');
   bar(
