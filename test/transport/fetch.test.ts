@@ -347,3 +347,25 @@ test('however often a request is sent, no Request, no URL and no AbortSignal.any
   new URL('http://a/'); // the counting itself works
   expect(made).toEqual(['URL']);
 });
+
+test.each([
+  ['none without a time-out', { attemptTimeout: Infinity }, 0],
+  ['one for each attempt, as by default', {}, 3],
+  ['one for the whole call, if only that is bounded', { attemptTimeout: Infinity, timeout: 1000 }, 1],
+  ['one for each attempt and one for the whole call, if both are', { timeout: 1000 }, 4],
+])('AbortControllers that a call of three attempts makes: %s', async (_, options, count) => {
+  const { fetch, sent } = faked(failing(2), options);
+  await fetch.client.ready();
+  let made = 0;
+  vi.stubGlobal(
+    'AbortController',
+    new Proxy(AbortController, {
+      construct(target, args, self) {
+        made++;
+        return Reflect.construct(target, args, self);
+      },
+    }),
+  );
+  await fetch('/v1', { signal: AbortSignal.timeout(60_000) });
+  expect([sent.length, made]).toEqual([3, count]);
+});
