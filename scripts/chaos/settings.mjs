@@ -21,14 +21,14 @@ export const BUDGET = { ratio: 0.2, minPerSecond: 10, window: 10_000 };
 export const WARM_UP = 3000;
 export const CALM = 12_000;
 export const STORM = 56_000;
-/** How soon after a storm the shares must be even again, and for how long they are then counted. */
+/** How soon after a storm the shares must be even again, and for how long they are then counted; longer with fewer calls. */
 export const SETTLE = 5000;
 export const EVEN = 12_000;
 export const DOWN = 10_000;
 /** For how long the caller may go on after `close()`. */
 export const EXIT = 2000;
 /** After which the run is given up. */
-export const LONGEST = 400_000;
+export const LONGEST = 430_000;
 
 /** How long a fault lasts, from and to, and how long it takes until the next begins, on average. */
 export const FAULT = [2000, 5000];

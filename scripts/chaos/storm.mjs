@@ -4,7 +4,7 @@ import { now, sleep, sleepUntil } from './clock.mjs';
 import { Cluster, nameOf } from './cluster.mjs';
 import { dice } from './dice.mjs';
 import { DARKNESS, faultsOf, registryOf } from './schedule.mjs';
-import { CALM, DOWN, EVEN, EXIT, MOST_FAULTY, SERVERS, SETTLE, STORM, WARM_UP } from './settings.mjs';
+import { CALM, DOWN, EVEN, EXIT, MOST_FAULTY, RATE, SERVERS, SETTLE, STORM, WARM_UP } from './settings.mjs';
 import { union } from './stalls.mjs';
 
 /** One run, from calm to the end. Answers all that was observed. */
@@ -22,7 +22,8 @@ export async function storm({ seed, rate, folder, say }) {
     const caller = start('caller', port, seed, rate);
     const reported = heard(caller, message => 'calls' in message);
     const lost = new Promise((_, reject) => reported.catch(reject));
-    const played = play({ random, cluster, registry, caller, reported, tell });
+    const even = (EVEN * RATE) / Math.min(RATE, rate);
+    const played = play({ random, cluster, registry, caller, reported, even, tell });
     return { ...(await Promise.race([played, cluster.crashed, lost])), cluster };
   } finally {
     await cluster.stopAll();
@@ -30,7 +31,7 @@ export async function storm({ seed, rate, folder, say }) {
   }
 }
 
-async function play({ random, cluster, registry, caller, reported, tell }) {
+async function play({ random, cluster, registry, caller, reported, even, tell }) {
   const phases = {};
   const phase = async (name, ms, act = () => sleep(ms)) => {
     tell(name);
@@ -47,10 +48,10 @@ async function play({ random, cluster, registry, caller, reported, tell }) {
 
   await phase('storm', STORM, from => blow(from, { random, cluster, registry, tell }));
   await sleep(SETTLE);
-  await phase('even', EVEN);
+  await phase('even', even);
   await darken({ cluster, phase, tell });
   await sleep(SETTLE);
-  await phase('even again', EVEN);
+  await phase('even again', even);
 
   const { asked, stalls } = await ask(registry, { report: true }, message => 'asked' in message);
   const gone = once(caller, 'exit');
