@@ -44,7 +44,7 @@ export const PROMISED = 0.9;
 export const FIT = 0.2;
 /** What share of a processor a process must get before a run begins, and for how long that is waited for. */
 export const ENOUGH = 0.5;
-export const PATIENCE = 40_000;
+export const PATIENCE = 20_000;
 
 /** How often the caller asks the registry. */
 export const POLL = 300;
