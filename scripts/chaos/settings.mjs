@@ -36,7 +36,7 @@ export const GAP = 450;
 /** How long a fault lasts that strikes half of the servers in the same moment. */
 export const VOLLEY = 4000;
 
-/** A server that the machine leaves waiting for so long is not well. */
+/** A server that the machine leaves waiting for so long is not well; nor is a caller. */
 export const LEFT_WAITING = 250;
 /** What share of the storm's calls must be promised anything, else the run shows nothing. */
 export const PROMISED = 0.9;

@@ -4,7 +4,19 @@ import { now, sleep, sleepUntil } from './clock.mjs';
 import { Cluster, nameOf } from './cluster.mjs';
 import { dice } from './dice.mjs';
 import { DARKNESS, faultsOf, registryOf } from './schedule.mjs';
-import { CALM, DOWN, EVEN, EXIT, MOST_FAULTY, RATE, SERVERS, SETTLE, STORM, WARM_UP } from './settings.mjs';
+import {
+  CALM,
+  DOWN,
+  EVEN,
+  EXIT,
+  LEFT_WAITING,
+  MOST_FAULTY,
+  RATE,
+  SERVERS,
+  SETTLE,
+  STORM,
+  WARM_UP,
+} from './settings.mjs';
 import { union } from './stalls.mjs';
 
 /** One run, from calm to the end. Answers all that was observed. */
@@ -60,7 +72,8 @@ async function play({ random, cluster, registry, caller, reported, even, tell })
   const closed = now();
   const [code, signal] = await Promise.race([gone, sleep(EXIT).then(() => ['still there'])]);
   const left = { code: signal ?? code, after: now() - closed };
-  return { ...report, phases, calmCpu, asked, stalls: union(report.stalls, stalls), left };
+  const stopped = report.stalls.filter(([from, until]) => until - from >= LEFT_WAITING);
+  return { ...report, phases, calmCpu, asked, stalls: union(report.stalls, stalls), stopped, left };
 }
 
 /** The faults of the schedule, each at its time, or as soon as there may be one more. */

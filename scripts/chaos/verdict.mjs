@@ -22,8 +22,20 @@ const MOST_UNREST = 3.4;
 
 /** Says of each bar whether it is met, and what was measured; and what was done to the servers. */
 export async function judge(seen, all) {
-  const { calls, attempts, events, troubles, phases, cluster, asked, stalls, left, resources, calmCpu } =
-    seen;
+  const {
+    calls,
+    attempts,
+    events,
+    troubles,
+    phases,
+    cluster,
+    asked,
+    stalls,
+    stopped,
+    left,
+    resources,
+    calmCpu,
+  } = seen;
   const logs = cluster.logs.map(async ({ file, server }) => ({ server, text: await readFile(file, 'utf8') }));
   const read = (await Promise.all(logs)).map(({ server, text }) => ({ server, lines: text.split('\n') }));
   const lines = read.flatMap(({ lines }) => lines);
@@ -59,7 +71,8 @@ export async function judge(seen, all) {
       leftWaiting(i),
     ),
   );
-  const dark = darkTimes(unwell);
+  // A caller that is kept from running can keep no promise meanwhile.
+  const dark = union(darkTimes(unwell), stopped);
   const promised = calls.filter(({ due, end }) => !dark.some(([from, until]) => due < until && end > from));
   const ofStorm = promised.filter(({ due }) => isIn(phases.storm, due));
   const share = ofStorm.length / within('storm').length;
