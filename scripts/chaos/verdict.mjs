@@ -95,7 +95,8 @@ export async function judge(seen, all) {
   // Latency. What the machine kept a process from the processor does not count, in the calm and in the storm alike: of
   // that no client can know. What the caller itself took of the processor does count, and so does all that is between.
   const waited = ({ due, end }) => end - due - stalled(stalls, due, end);
-  const calm = quantile(within('calm').map(waited), 0.99);
+  const ofCalm = promised.filter(({ due }) => isIn(phases.calm, due));
+  const calm = quantile(ofCalm.map(waited), 0.99);
   const bound = ATTEMPT_TIMEOUT + 1.5 * calm;
   const stormy = ofStorm.map(waited);
   const p99 = quantile(stormy, 0.99);
