@@ -39,7 +39,7 @@ export const VOLLEY = 4000;
 /** A server that the machine leaves waiting for so long is not well; nor is a caller. */
 export const LEFT_WAITING = 250;
 /** What share of the storm's calls must be promised anything, else the run shows nothing. */
-export const PROMISED = 0.9;
+export const PROMISED = 0.75;
 /** What share of the time a machine may leave processes waiting that is fit for this; on another a run is repeated, once. */
 export const FIT = 0.2;
 /** What share of a processor a process must get before a run begins, and for how long that is waited for. */
