@@ -28,7 +28,7 @@ export const DOWN = 10_000;
 /** For how long the caller may go on after `close()`. */
 export const EXIT = 2000;
 /** After which the run is given up. */
-export const LONGEST = 430_000;
+export const LONGEST = 400_000;
 
 /** How long a fault lasts, from and to, and how long it takes until the next begins, on average. */
 export const FAULT = [2000, 5000];
