@@ -564,7 +564,6 @@ export class Pool {
     }
     for (const member of next.values()) member.active = member.weight > 0;
     this.#members = next;
-    this.#restore?.came(next.keys());
     this.#active = active;
     this.#vitals.set(active, this.#maxRefused);
     if (!this.#stop.signal.aborted) guarded(this.#site.observer, 'health', () => this.#health?.set(active));
