@@ -16,7 +16,7 @@ import { noLoad } from './model/load.ts';
 import { Attempt, Member, type Site } from './model/member.ts';
 import { blame, guarded, type Observer, tell } from './model/observer.ts';
 import { anyError, type Classifier, type Outcome } from './model/outcome.ts';
-import type { Restore, SavedMember, SavedPool } from './model/saved.ts';
+import type { Restore, SavedPool } from './model/saved.ts';
 import { Vitals } from './model/vitals.ts';
 
 export interface PoolOptions {
@@ -331,14 +331,11 @@ export class Pool {
   save(): SavedPool {
     const { clock, observer } = this.#site;
     const now = clock.now();
-    const of = (breaker: Breaker): unknown => guarded(observer, 'breaker', () => breaker.save?.(now));
-    const breakers: SavedMember[] = [];
-    for (const { endpoint, breaker } of this.#members.values()) {
-      const { id, host, port } = endpoint;
-      const saved = of(breaker);
-      if (saved !== undefined) breakers.push({ id, host, port, breaker: saved });
-    }
-    const service = this.#serviceBreakers.map(breaker => of(breaker) ?? null);
+    const of = (breaker: Breaker): unknown => guarded(observer, 'breaker', () => breaker.save?.(now)) ?? null;
+    const breakers = [...this.#members.values()]
+      .map(({ endpoint: { id, host, port }, breaker }) => ({ id, host, port, breaker: of(breaker) }))
+      .filter(({ breaker }) => breaker !== null);
+    const service = this.#serviceBreakers.map(of);
     return { savedAt: clock.wall?.(), isolated: [...this.#isolated], breakers, service };
   }
 
@@ -475,7 +472,7 @@ export class Pool {
     if (this.#classifier.kind === undefined) return undefined;
     return guarded(this.#site.observer, 'classifier', () => {
       const kind = this.#classifier.kind!(error);
-      return kind && checkKind(`the classifier's kind`, kind);
+      return kind && checkKind('kind', kind);
     });
   }
 
