@@ -97,23 +97,28 @@ async function allocated(loop, most) {
 
 const MILLION = 1_000_000;
 const CHUNKS = 10;
+/** In ns. */
+const CHUNK_AT_MOST = 1e8;
 
 /**
- * Bytes of heap per operation over a million of them: the median of ten parts, before each of which the young are
- * collected. For operations that allocate next to nothing: run with `--min-semi-space-size=64`, so that the collector
+ * Bytes of heap per operation over a million of them, fewer where that takes long: the median of ten parts, before each of
+ * which the young are collected. For operations that allocate next to nothing: run with `--min-semi-space-size=64`, so that the collector
  * stays away.
  */
 export function bytesOver(operation) {
   const loop = looped(operation, false);
-  const each = MILLION / CHUNKS;
+  const start = cpuTime();
+  kept = loop(2000);
+  const each = Math.ceil(Math.min(MILLION / CHUNKS, (2000 * CHUNK_AT_MOST) / (cpuTime() - start)));
   for (let i = 0; i < CHUNKS; i++) loop(each); // until it is compiled for good
-  const found = [];
-  for (let i = 0; i < CHUNKS; i++) {
+  const used = n => {
     tidy();
     const before = process.memoryUsage().heapUsed;
-    kept = loop(each);
-    found.push((process.memoryUsage().heapUsed - before) / each);
-  }
+    kept = loop(n);
+    return process.memoryUsage().heapUsed - before;
+  };
+  const found = [];
+  for (let i = 0; i < CHUNKS; i++) found.push((used(each) - used(0)) / each); // without what it takes to look
   return Math.max(0, median(found));
 }
 
