@@ -19,7 +19,7 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     // By default one processor is left idle: half of them on the machines that have two.
     maxWorkers: '100%',
-    exclude: ['test/integration/**', 'node_modules/**'],
+    exclude: ['test/integration/**', 'test/simulation/scenarios.test.ts', 'node_modules/**'],
     typecheck: {
       enabled: true,
       include: ['test/**/*.test-d.ts'],

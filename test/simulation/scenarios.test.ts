@@ -10,5 +10,4 @@ test.each(scenarios.map(scenario => [scenario.title, scenario] as const))(
     expect(bars.length).toBeGreaterThan(0);
     expect(missed(bars)).toEqual([]);
   },
-  60_000,
 );
