@@ -58,7 +58,7 @@ function betterOf(
   const other = i + skip; // itself, if it is alone
   const b = members[other < size ? other : other - size]!;
   if (!call.accepts(b, now)) return a;
-  // In a loop, so that there is one place to be inlined: two are too long.
-  for (let at = 0, member = a; at < 2; at++, member = b) weigh(member.load, costs, at, now);
+  weigh(a.load, costs, 0, now);
+  weigh(b.load, costs, 1, now);
   return better(b, a, costs, call, now) ? b : a;
 }
