@@ -31,6 +31,16 @@ function failing(error: unknown = new Error('refused')): { task: Task<never>; tr
   };
 }
 
+/** A refusal, within so many errors. */
+const wrapped = (depth: number): object =>
+  depth === 0 ? { code: 'ECONNREFUSED' } : { cause: wrapped(depth - 1) };
+
+function selfCaused(): object {
+  const error: { cause?: unknown } = {};
+  error.cause = error;
+  return error;
+}
+
 /** Numbers below 500 are good answers. */
 const statuses: Classifier = {
   value: value => ((value as number) < 500 ? 'success' : 'failure'),
@@ -187,6 +197,36 @@ describe('what is not repeated', () => {
       expect(lines.at(-1)).toBe(`giveUp ${reason}`);
     },
   );
+
+  test.each([
+    ['no name', { code: 'ENOTFOUND', syscall: 'getaddrinfo' }, true],
+    ['no name for now', { code: 'EAI_AGAIN', syscall: 'getaddrinfo' }, true],
+    ['no name server', { code: 'ECONNREFUSED', syscall: 'queryA' }, true],
+    ['no route', { code: 'EHOSTUNREACH', syscall: 'connect' }, true],
+    ['no network', { code: 'ENETUNREACH', syscall: 'connect' }, true],
+    ['no port to call from', { code: 'EADDRNOTAVAIL', syscall: 'connect' }, true],
+    ['no connection in time', { code: 'UND_ERR_CONNECT_TIMEOUT' }, true],
+    ['no connection in Bun', { code: 'ConnectionRefused' }, true],
+    ['no route any more, in the middle of it', { code: 'EHOSTUNREACH', syscall: 'read' }, false],
+    ['of a call whose name begins like that', { code: 'EHOSTUNREACH', syscall: 'connected' }, false],
+    ['of a call whose name ends like that', { code: 'EHOSTUNREACH', syscall: 'reconnect' }, false],
+    ['of a look-up of another name', { code: 'ENOTFOUND', syscall: 'getaddrinfos' }, false],
+    ['of a look-up of another kind', { code: 'ENOTFOUND', syscall: 'xgetaddrinfo' }, false],
+    ['of what only contains a query', { code: 'ECONNREFUSED', syscall: 'requery' }, false],
+    ['a cause that is unsent, below one that is not', { code: 'X', cause: { code: 'ECONNREFUSED' } }, false],
+    ['three wrappers', { cause: { cause: { cause: { code: 'ECONNREFUSED' } } } }, true],
+    ['four wrappers, of which nobody knows how they go on', wrapped(4), false],
+    ['a cause of itself', selfCaused(), false],
+    ['no cause', { cause: null }, false],
+    ['nothing at all', null, false],
+    ['an empty code', { code: '' }, false],
+    ['a code that is a number', { code: 7 }, false],
+  ] as const)('%s: whether it shows that nothing was sent', async (_, error, again) => {
+    const { client } = rig(2, { policies: [retry({ attempts: 2 })] });
+    const { task, tried } = failing(error);
+    await expect(client.run(task, { repeatable: 'unsent' })).rejects.toBe(error);
+    expect(tried).toHaveLength(again ? 2 : 1);
+  });
 
   test('a bad answer shows that something was sent, whatever the error codes say', async () => {
     const { client, lines } = rig(4, { policies: [retry()], classifier: statuses, repeatable: 'unsent' });
