@@ -137,6 +137,7 @@ const OPTIONS: readonly (readonly [string, (value: never) => unknown, readonly u
   ['hedge attempts', attempts => hedge({ attempts }), [...NO_NUMBERS, 1, 2.5, 101]],
   ['hedge ratio', ratio => hedge({ ratio }), [...NO_NUMBERS, -0.1]],
   ['hedge budget.deposit', budget => hedge({ budget }), [null, {}, true, 5]],
+  ['hedge budget.withdraw', withdraw => hedge({ budget: { deposit() {}, withdraw } }), NO_FUNCTIONS],
   ['consecutiveFailures failingFor', failingFor => consecutiveFailures({ failingFor }), [...NO_NUMBERS, -1]],
   [
     'consecutiveFailures threshold',

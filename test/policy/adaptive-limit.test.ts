@@ -152,6 +152,28 @@ describe('gradient', () => {
     expect(adaptive.current).toBeGreaterThan(before);
   });
 
+  test('also where the clock began long ago', async () => {
+    const { clock, random } = testEnv();
+    await clock.advance(5000);
+    const adaptive = gradient()({ clock, random });
+    for (let i = 0; i < 100; i++) adaptive.ended('success', 10, 20, 5000 + WINDOW - 1);
+    expect(adaptive.current).toBe(20);
+    adaptive.ended('success', 10, 20, 5000 + WINDOW);
+    expect(adaptive.current).toBeCloseTo(20.8);
+  });
+
+  test('callers who give up after as long as usual tell nothing', () => {
+    const { adaptive, windows } = fed();
+    windows(10, ok(10));
+    const before = adaptive.current;
+    for (let i = 0; i < 100; i++) adaptive.ended('ignored', 10, 20, 1e4);
+    expect(adaptive.current).toBe(before);
+  });
+
+  test('one that may not move stays where it is', () => {
+    expect(fed({ min: 5, max: 5 }).windows(10, ok(10))).toBe(5);
+  });
+
   test('who fails fast does not seem fast: failures lower it by their share', () => {
     const { windows, window, adaptive } = fed({ memory: 1e12 });
     windows(20, ok(10));

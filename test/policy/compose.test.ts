@@ -1,5 +1,16 @@
-import { Call, compose, type Policy, type PolicyContext, type Run } from 'fairlead/core';
+import {
+  anyError,
+  Call,
+  compose,
+  limit,
+  type Policy,
+  type PolicyContext,
+  type Run,
+  retry,
+} from 'fairlead/core';
+import { settled } from 'fairlead/testing';
 import { expect, test } from 'vitest';
+import { deferred, member, testEnv, watch } from '../helpers.ts';
 
 const context = {} as PolicyContext;
 
@@ -49,4 +60,34 @@ test('a policy is made once, however many calls it serves', async () => {
   const run = compose(counting)(pool([]), context);
   for (let i = 0; i < 3; i++) await run(async () => 0, new Call());
   expect(made).toBe(1);
+});
+
+test('policies work round any `run`, of which they need not know whether it is ready or drains', async () => {
+  const { clock, random } = testEnv();
+  const least: PolicyContext = {
+    ...{ clock, random, classifier: anyError, observer: undefined },
+    hasUntried: () => false,
+  };
+  const only = member('a');
+  const inner: Run = async (task, call) => {
+    call.began(only, clock.now());
+    try {
+      return await task(only.endpoint, call.signal, call);
+    } catch (error) {
+      call.ended('failure', { endpoint: 'a', outcome: 'failure', elapsed: 0, error });
+      throw error;
+    }
+  };
+  const run = compose(limit({ concurrency: 1, queue: 1 }), retry())(inner, least);
+  const { promise, resolve } = deferred<string>();
+  let runs = 0;
+  const first = watch(
+    run(async () => (++runs === 1 ? Promise.reject(new Error('no')) : promise), new Call()),
+  );
+  const second = watch(run(async () => 'second', new Call()));
+  await clock.advance(500);
+  expect([runs, first.state, second.state]).toEqual([2, 'pending', 'pending']);
+  resolve('first');
+  await settled();
+  expect([first.value, second.value]).toEqual(['first', 'second']);
 });

@@ -218,6 +218,20 @@ describe('the time that is left must fit what successes took', () => {
     expect((await failingAfter(900)).runs).toBe(2);
   });
 
+  test('nor do calls that have no deadline', async () => {
+    let hurried = false;
+    const sometimes: Policy = (next, context) => {
+      const bounded = timeout(1000)(next, context);
+      return (task, call) => (hurried ? bounded : next)(task, call);
+    };
+    const { client, clock } = rig(2, { policies: [sometimes, retry({ budget: false })] });
+    await clock.advance(10_000);
+    for (let i = 0; i < 40; i++) await client.run(async () => 'answer');
+    hurried = true;
+    let runs = 0;
+    expect(await client.run(async () => (++runs === 1 ? refused() : 'answer'))).toBe('answer');
+  });
+
   test('a hedge is part of what it took', async () => {
     // The first of two never answers; the second, 100 ms later, does after 100 more.
     const made = rig(2, {
@@ -378,6 +392,13 @@ describe('why there was no other attempt', () => {
     const answer = { status: 503 };
     expect(await client.run(async () => answer)).toBe(answer);
     expect(giveUpReasonOf(answer)).toBe('attempts');
+  });
+
+  test('an error that is a function tells it, too', async () => {
+    const { client } = rig(1, { policies: [retry({ attempts: 1 })] });
+    const error = (): void => {};
+    await expect(client.run(() => Promise.reject(error))).rejects.toBe(error);
+    expect(giveUpReasonOf(error)).toBe('attempts');
   });
 
   test.each([['text'], [undefined], [null], [7]])(

@@ -1,7 +1,11 @@
+import { getEventListeners } from 'node:events';
 import {
+  alwaysClosed,
+  type Breaker,
   type Classifier,
   type Endpoint,
   hedge,
+  type Policy,
   p2c,
   peakEwma,
   retry,
@@ -266,6 +270,72 @@ describe('the delay', () => {
   });
 });
 
+describe('what is observed', () => {
+  /** A client whose calls take as long as is said, one after another; answers when its latest hedges began. */
+  const served = (percentile: number, members = 2) => {
+    const classifier: Classifier = {
+      value: value => (value === 'bad' ? 'failure' : 'success'),
+      error: () => 'failure',
+    };
+    const policies = [hedge({ percentile, ratio: 2, budget: false })];
+    const made = rig(members, { policies, classifier });
+    const { client, clock, lines } = made;
+    /** Each attempt of a call takes so long, the first and then the second. */
+    const calls = async (count: number, takes: readonly number[], answer = 'good'): Promise<number[]> => {
+      lines.length = 0;
+      for (let n = 0; n < count; n++) {
+        let runs = 0;
+        const fate = watch(
+          client.run(() => {
+            const ms = takes[runs++]!;
+            return new Promise(resolve => clock.after(ms, () => resolve(answer)));
+          }),
+        );
+        await clock.advance(Math.min(1000, ...takes.map(ms => ms + 100)));
+        expect(fate.state).toBe('resolved');
+      }
+      return lines.filter(line => line.startsWith('hedge')).map(line => Number(line.split(' ')[3]));
+    };
+    return { ...made, calls };
+  };
+
+  test('a hundred calls at once are enough', async () => {
+    const { client, clock, lines } = served(0.5);
+    for (let n = 0; n < 100; n++)
+      watch(client.run(() => new Promise<void>(resolve => clock.after(10, resolve))));
+    await clock.advance(10);
+    watch(client.run(never));
+    await clock.advance(11);
+    expect(lines.at(-2)).toBe('hedge 2 after 10');
+  });
+
+  test('a bad answer says nothing of how long a good one takes', async () => {
+    const { calls } = served(0.5);
+    await calls(200, [1], 'bad');
+    expect(await calls(1, [1000, 1000])).toEqual([]);
+    await calls(150, [40]);
+    await calls(200, [1, 1], 'bad');
+    expect(await calls(1, [1000, 1000])).toEqual([41]);
+  });
+
+  test('once all have become slower, nobody is late for that', async () => {
+    const { calls } = served(0.9);
+    await calls(150, [10]);
+    expect((await calls(64, [40, 1000])).length).toBeGreaterThan(0);
+    await calls(128, [40, 1000]);
+    expect(await calls(64, [40, 1000])).toEqual([]);
+  });
+
+  test('who is beaten counts as taking as long as it was given, which is not long', async () => {
+    const { calls } = served(0.6);
+    await calls(150, [10]);
+    await calls(150, [1e6, 10]);
+    const late = await calls(50, [1e6, 10]);
+    expect(late).toHaveLength(50);
+    expect(Math.max(...late)).toBeLessThan(60);
+  });
+});
+
 describe('the budgets', () => {
   const stalled = async (policies: Parameters<typeof rig>[1], before = 0) => {
     const made = rig(3, policies);
@@ -309,13 +379,225 @@ describe('the budgets', () => {
     expect([failing.state, runs]).toEqual(['rejected', 1]);
   });
 
+  test('one of the user that throws pays for nothing, and one that cannot be paid into is left alone', async () => {
+    const budget = {
+      deposit() {},
+      withdraw(): boolean {
+        throw new Error('boom');
+      },
+    };
+    const { hedges, lines } = await stalled({ policies: [hedge({ delay: 100, ratio: 0.001, budget })] });
+    expect(hedges).toBe(0);
+    expect(lines.filter(line => line.startsWith('fault'))).toEqual(['fault policy boom']);
+  });
+
+  test('a breaker that throws when asked for another member is at fault, and there is no hedge', async () => {
+    let asked = false;
+    const breaker = (): Breaker => ({
+      ...alwaysClosed,
+      allows() {
+        if (asked) throw new Error('boom');
+        return true;
+      },
+    });
+    const { client, clock, lines } = rig(2, { policies: [hedge({ delay: 100, ...generous })], breaker });
+    let runs = 0;
+    watch(
+      client.run(() => {
+        runs++;
+        asked = true;
+        return never();
+      }),
+    );
+    await clock.advance(200);
+    expect(runs).toBe(1);
+    expect(lines.at(-1)).toBe('fault breaker boom');
+  });
+
   test('without a retry the hedge pays in for itself', async () => {
     const { hedges } = await stalled({ policies: [hedge({ delay: 100, ratio: 1 })] });
     expect(hedges).toBe(300);
   });
 });
 
+describe('two answers in the same moment', () => {
+  test('one is the result, the other is let go of', async () => {
+    const discarded: unknown[] = [];
+    const { client, clock } = rig(2, {
+      policies: [hedge({ delay: 100, ...generous })],
+      classifier: { value: () => 'success', error: () => 'failure', discard: value => discarded.push(value) },
+    });
+    const answers = [deferred<string>(), deferred<string>()];
+    let runs = 0;
+    const fate = watch(client.run(() => answers[runs++]!.promise));
+    await clock.advance(100);
+    answers[0]!.resolve('first');
+    answers[1]!.resolve('second');
+    await clock.advance(0);
+    expect(discarded).toHaveLength(1);
+    expect([fate.value, ...discarded].sort()).toEqual(['first', 'second']);
+  });
+
+  test('the other is left where it cannot be let go of, or throws', async () => {
+    const throwing = (): never => {
+      throw new Error('boom');
+    };
+    for (const [discard, faults] of [
+      [undefined, []],
+      [throwing, ['fault classifier boom']],
+    ] as const) {
+      const { client, clock, lines } = rig(2, {
+        policies: [hedge({ delay: 100, ...generous })],
+        classifier: { value: () => 'success', error: () => 'failure', ...(discard && { discard }) },
+      });
+      const answers = [deferred<string>(), deferred<string>()];
+      let runs = 0;
+      watch(client.run(() => answers[runs++]!.promise));
+      await clock.advance(100);
+      for (const { resolve } of answers) resolve('answer');
+      await clock.advance(0);
+      expect(lines.filter(line => line.startsWith('fault'))).toEqual(faults);
+    }
+  });
+});
+
+test('a bad answer that loses is left where it cannot be let go of, or throws', async () => {
+  const throwing = (): never => {
+    throw new Error('boom');
+  };
+  for (const [discard, faults] of [
+    [undefined, []],
+    [throwing, ['fault classifier boom']],
+  ] as const) {
+    const { client, clock, lines } = rig(2, {
+      policies: [hedge({ delay: 100, ...generous })],
+      classifier: {
+        value: value => (value === 'bad' ? 'failure' : 'success'),
+        error: () => 'failure',
+        ...(discard && { discard }),
+      },
+    });
+    const answers = [deferred<string>(), deferred<string>()];
+    let runs = 0;
+    const fate = watch(client.run(() => answers[runs++]!.promise));
+    await clock.advance(100);
+    answers[0]!.resolve('bad');
+    await clock.advance(0);
+    answers[1]!.resolve('good');
+    await clock.advance(0);
+    expect(fate.value).toBe('good');
+    expect(lines.filter(line => line.startsWith('fault'))).toEqual(faults);
+  }
+});
+
+test('a policy inside that throws instead of rejecting fails the call', async () => {
+  const rude: Policy = () => () => {
+    throw new Error('rude');
+  };
+  const { client, clock } = rig(2, { policies: [hedge({ delay: 100, ...generous }), rude] });
+  await client.ready();
+  await expect(client.run(async () => 1)).rejects.toThrow('rude');
+  expect(clock.pending).toBe(0);
+});
+
+describe('what is still arriving', () => {
+  const hedged = (arriving: Classifier['arriving'], signal?: AbortSignal) => {
+    const made = rig(2, {
+      policies: [hedge({ delay: 100, ...generous })],
+      classifier: { value: () => 'success', error: () => 'failure', ...(arriving && { arriving }) },
+    });
+    let given: AbortSignal | undefined;
+    const fate = watch(
+      made.client.run(
+        async (_, own) => {
+          given = own;
+          return 'head';
+        },
+        { signal },
+      ),
+    );
+    return { ...made, fate, given: () => given };
+  };
+
+  test('goes on listening to the caller, who may abort it', async () => {
+    const controller = new AbortController();
+    const body = {};
+    const { given, fate, clock } = hedged(() => body, controller.signal);
+    await clock.advance(1000);
+    expect([fate.value, given()?.aborted]).toEqual(['head', false]);
+    controller.abort('enough');
+    expect(given()?.reason).toBe('enough');
+  });
+
+  test.each<[string, Classifier['arriving'], AbortSignal | undefined, string[]]>([
+    ['where no caller may abort', () => ({}), undefined, []],
+    ['where the classifier does not tell', undefined, new AbortController().signal, []],
+    ['of an answer that is complete', () => undefined, new AbortController().signal, []],
+    [
+      'of which the classifier throws',
+      () => {
+        throw new Error('boom');
+      },
+      new AbortController().signal,
+      ['fault classifier boom'],
+    ],
+  ])('%s, nobody need listen', async (_, arriving, signal, faults) => {
+    const { fate, clock, lines } = hedged(arriving, signal);
+    await clock.advance(0);
+    expect(fate.value).toBe('head');
+    expect(lines.filter(line => line.startsWith('fault'))).toEqual(faults);
+  });
+});
+
 describe("the caller's abort", () => {
+  test('is heard although a policy inside takes no notice; what that brings is let go of', async () => {
+    const discarded: unknown[] = [];
+    const { promise, resolve } = deferred<never>();
+    const deaf: Policy = () => () => promise;
+    const { client, clock } = rig(2, {
+      policies: [hedge({ delay: 100, ...generous }), deaf],
+      classifier: { value: () => 'success', error: () => 'failure', discard: value => discarded.push(value) },
+    });
+    const controller = new AbortController();
+    await client.ready();
+    const fate = watch(client.run(never, { signal: controller.signal }));
+    await clock.advance(10);
+    controller.abort('enough');
+    await clock.advance(1000);
+    expect([fate.state, fate.value, clock.pending]).toEqual(['rejected', 'enough', 0]);
+    resolve('late' as never);
+    await clock.advance(0);
+    expect(discarded).toEqual(['late']);
+  });
+
+  test.each([
+    ['two', 2, 1],
+    ['nine', 9, 1],
+  ])('is listened for once by %s attempts side by side', async (_, attempts, most) => {
+    const { client, clock } = rig(10, {
+      policies: [hedge({ delay: 100, attempts, ratio: 100, budget: false })],
+    });
+    const { signal, listeners } = countedSignal();
+    watch(client.run(never, { signal }));
+    await clock.advance(1000);
+    expect([running(client), listeners()]).toEqual([attempts, most]);
+  });
+
+  test('within a time-out as well, if they are so many that Node would warn', async () => {
+    let inner: AbortSignal | undefined;
+    const spy: Policy = next => (task, call) => {
+      inner = call.signal;
+      return next(task, call);
+    };
+    const { client, clock } = rig(10, {
+      policies: [timeout(5000), spy, hedge({ delay: 100, attempts: 9, ratio: 100, budget: false })],
+    });
+    watch(client.run(never));
+    await clock.advance(1000);
+    expect(running(client)).toBe(9);
+    expect(getEventListeners(inner!, 'abort')).toHaveLength(1);
+  });
+
   test('ends all attempts, which are no evidence, and leaves no listener', async () => {
     const { client, clock, lines } = rig(2, { policies: [hedge({ delay: 100, ...generous })] });
     const { signal, abort, listeners } = countedSignal();

@@ -1,8 +1,11 @@
 import {
+  alwaysClosed,
   type Balancer,
+  type Breaker,
   type Classifier,
   consecutiveFailures,
   leastRequest,
+  type Policy,
   p2c,
   type RetryBudget,
   random,
@@ -85,6 +88,30 @@ describe('which member', () => {
       await expect(client.run(task)).rejects.toThrow('refused');
       expect(new Set(tried).size).toBe(4);
     }
+  });
+
+  test('where a breaker throws when it is asked, that is its fault, and the retry waits', async () => {
+    let asked = false;
+    const breaker = (): Breaker => ({
+      ...alwaysClosed,
+      allows() {
+        if (asked) throw new Error('boom');
+        return true;
+      },
+    });
+    const { client, clock, lines } = rig(2, { policies: [retry({ attempts: 2 })], breaker });
+    const fate = watch(
+      client.run(async () => {
+        asked = true;
+        throw new Error('refused');
+      }),
+    );
+    await clock.advance(1000);
+    expect(fate.value).toMatchObject({ message: 'refused' });
+    expect(lines.filter(line => /^fault|^retry/.test(line)).slice(0, 2)).toEqual([
+      'fault breaker boom',
+      expect.stringMatching(/^retry 2 after m00\d later$/),
+    ]);
   });
 
   test('a member whose breaker refuses is no untried one: with it alone left, the retry waits', async () => {
@@ -319,6 +346,35 @@ describe('what the caller gets', () => {
     expect(running(client)).toBe(0);
   });
 
+  test('an error that is made good is nothing to let go of', async () => {
+    const discarded: unknown[] = [];
+    const classifier: Classifier = { ...statuses, discard: value => discarded.push(value) };
+    const { client } = rig(2, { policies: [retry()], classifier });
+    let runs = 0;
+    const task = async (): Promise<number> => (++runs === 1 ? Promise.reject(new Error('refused')) : 200);
+    expect(await client.run(task)).toBe(200);
+    expect(discarded).toEqual([]);
+  });
+
+  test('the first good answer also where the classifier does not say how to let go, nor a user what waits', async () => {
+    const budget: RetryBudget = { deposit() {}, withdraw: () => true };
+    const { client, clock, lines } = rig(1, { policies: [retry({ budget })], classifier: statuses });
+    const answers = [503, 200];
+    const fate = watch(client.run(async () => answers.shift()));
+    await clock.advance(1000);
+    expect(fate.value).toBe(200);
+    expect(lines.filter(line => line.startsWith('fault'))).toEqual([]);
+  });
+
+  test('the error of a policy inside that throws instead of rejecting', async () => {
+    const rude: Policy = () => () => {
+      throw new Error('rude');
+    };
+    const { client } = rig(1, { policies: [retry(), rude] });
+    await client.ready();
+    await expect(client.run(async () => 1)).rejects.toThrow('rude');
+  });
+
   test('the last bad answer when attempts run out, not let go of', async () => {
     const discarded: unknown[] = [];
     const classifier: Classifier = { ...statuses, discard: value => discarded.push(value) };
@@ -404,6 +460,21 @@ describe('the budget', () => {
       }),
       { numRuns: 40 },
     );
+  });
+
+  test('a call that succeeds pays as of its beginning, one that fails as of its end', async () => {
+    const paid: number[] = [];
+    const budget: RetryBudget = { deposit: now => paid.push(now), withdraw: () => false };
+    const { client, clock } = rig(1, { policies: [retry({ budget })] });
+    await clock.advance(100);
+    for (const error of [undefined, new Error('refused')]) {
+      const task = (): Promise<void> =>
+        new Promise((resolve, reject) => clock.after(50, () => (error ? reject(error) : resolve())));
+      const fate = watch(client.run(task));
+      await clock.advance(50);
+      expect(fate.state).not.toBe('pending');
+    }
+    expect(paid).toEqual([100, 200]);
   });
 
   test('calls that take longer than its window to fail still pay their share', async () => {

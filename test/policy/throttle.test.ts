@@ -211,6 +211,12 @@ describe('which failures speak of overload', () => {
   };
   const answer = (status: number) => async (): Promise<number> => status;
 
+  test('any, without asking whoever was not named', async () => {
+    const { run, lines } = await throttled();
+    for (let n = 0; n < 5; n++) await run(bad);
+    expect(lines.filter(line => line.startsWith('fault'))).toEqual([]);
+  });
+
   test('any, unless the user knows better', async () => {
     const { run, refused } = await throttled({}, { classifier: statuses });
     for (let n = 0; n < 50; n++) await run(answer(500));

@@ -4,6 +4,7 @@ import {
   FairleadError,
   type Policy,
   retry,
+  type Task,
   timeout,
 } from 'fairlead/core';
 import { scriptedDiscovery, settled } from 'fairlead/testing';
@@ -159,6 +160,33 @@ describe('what it leaves behind', () => {
     expect([clock.pending, running(client)]).toEqual([0, 0]);
   });
 
+  test('one listener, however many calls run under one signal', async () => {
+    const { client } = rig(1, { policies: [timeout(100)] });
+    const { signal, abort, listeners } = countedSignal();
+    const fates = Array.from({ length: 20 }, () => watch(client.run(never, { signal })));
+    await settled();
+    expect(listeners()).toBe(1);
+    abort('enough');
+    await settled();
+    expect(fates.every(({ value }) => value === 'enough')).toBe(true);
+    expect(listeners()).toBe(0);
+  });
+
+  test.each([
+    ['its own', new Error('refused')],
+    ['one with a code like that of a closed client', Object.assign(new Error('no'), { code: 'CLOSED' })],
+    ['one of ours, such as of a client called from within', new FairleadError('NO_ENDPOINTS', 'none')],
+  ])('a task that fails with %s is not aborted besides', async (_, error) => {
+    const { client } = rig(1, { policies: [timeout(100)] });
+    let given: AbortSignal | undefined;
+    const task: Task<never> = (_, signal) => {
+      given = signal;
+      return Promise.reject(error);
+    };
+    await expect(client.run(task)).rejects.toBe(error);
+    expect(given?.aborted).toBe(false);
+  });
+
   test('nothing, when a policy inside it throws instead of rejecting', async () => {
     const rude: Policy = () => () => {
       throw new Error('rude');
@@ -194,6 +222,31 @@ describe('what it leaves behind', () => {
     await settled();
     expect(discarded).toEqual(['too late']);
   });
+});
+
+test.each<[string, Classifier['discard'], string[]]>([
+  ['cannot be let go of is left', undefined, []],
+  [
+    'throws as it is let go of is a fault',
+    () => {
+      throw new Error('boom');
+    },
+    ['fault classifier boom'],
+  ],
+])('a value that comes as the caller aborts and %s', async (_, discard, faults) => {
+  const controller = new AbortController();
+  const lastMoment: Policy = next => async (task, call) => {
+    const value = await next(task, call);
+    controller.abort('enough');
+    return value;
+  };
+  const { client, lines } = rig(1, {
+    policies: [timeout(100), lastMoment],
+    classifier: { value: () => 'success', error: () => 'failure', ...(discard && { discard }) },
+  });
+  await expect(client.run(async () => 'late', { signal: controller.signal })).rejects.toBe('enough');
+  await settled();
+  expect(lines.filter(line => line.startsWith('fault'))).toEqual(faults);
 });
 
 test('a value that is on its way through the policies when the caller aborts is let go of, once', async () => {
@@ -239,6 +292,15 @@ describe('what is still arriving', () => {
     expect(given?.aborted).toBe(false);
     controller.abort('enough');
     expect(given?.reason).toBe('enough');
+  });
+
+  test.each([
+    ['where no caller may abort', body, undefined],
+    ['of an answer that is complete', undefined, new AbortController().signal],
+  ])('is nobody to be told of %s', async (_, arriving, signal) => {
+    const { client, lines } = rig(1, { policies: [timeout(100)], classifier: classifierOf(() => arriving) });
+    expect(await client.run(async () => 'head', { signal })).toBe('head');
+    expect(lines.filter(line => line.startsWith('fault'))).toEqual([]);
   });
 
   test('the time is up for the answer alone: what arrives afterwards is not cut off', async () => {
