@@ -5,6 +5,7 @@ import {
   type Explanation,
   inFlight,
   leastRequest,
+  type MakeHealth,
   maglev,
   Pool,
   type PoolOptions,
@@ -101,6 +102,123 @@ describe('an explanation', () => {
     ]);
   });
 
+  test('says for each reason why a member would not be called', async () => {
+    let ill!: () => void;
+    const health: MakeHealth = (_, report) => ({
+      set: members => {
+        ill = () => report(members[2]!, false);
+      },
+      close() {},
+    });
+    const ids = ['busy', 'cool', 'ill', 'out', 'well'];
+    const set = ids.map((id, i) => ({ id: `${i}-${id}` }));
+    const { pool, clock } = await poolOf([...set, { id: '5-drained', weight: 0 }], {
+      maxInFlight: 1,
+      balancer: weightedRoundRobin(),
+      health,
+    });
+    await clock.advance(5000);
+    pool.isolate('3-out');
+    ill();
+    for (let n = 0; n < 3; n++) {
+      const attempt = pool.pick(new Call());
+      if (attempt.endpoint.id === '0-busy') continue;
+      if (attempt.endpoint.id === '1-cool') attempt.retryAfter = 500;
+      attempt.end(attempt.endpoint.id === '1-cool' ? 'failure' : 'success');
+    }
+    const explanation = pool.explain(new Call());
+    expect(explanation.members.map(({ id, accepted, address, why }) => [id, accepted, address, why])).toEqual(
+      [
+        ['4-well', true, '4-well.test:80', 'its turn is next'],
+        ['0-busy', false, '0-busy.test:80', 'it has its 1 attempts in flight'],
+        ['1-cool', false, '1-cool.test:80', 'it asked to be left alone for 500 ms more'],
+        ['2-ill', false, '2-ill.test:80', 'its health checks fail'],
+        ['3-out', false, '3-out.test:80', 'isolated by hand'],
+        ['5-drained', false, '5-drained.test:80', 'drained: its weight is 0'],
+      ],
+    );
+    pool.pick(new Call());
+    expect(pool.explain(new Call()).round).toBe('panic');
+  });
+
+  test('of none, tells no order: nobody would be called', async () => {
+    const { pool } = await poolOf(['a', 'b', { id: 'c', weight: 0 }], {
+      breaker: consecutiveFailures({ threshold: 1, openFor: 1e6 }),
+      balancer: weightedRoundRobin(),
+      panic: false,
+    });
+    for (let n = 0; n < 2; n++) pool.pick(new Call()).end('failure');
+    const { round, members } = pool.explain(new Call());
+    expect(round).toBe('none');
+    expect(members.map(({ order, share, accepted }) => [order, share, accepted])).toEqual(
+      Array(3).fill([undefined, 0, false]),
+    );
+  });
+
+  test('of a set that is drained, none', async () => {
+    const { pool } = await poolOf([{ id: 'a', weight: 0 }]);
+    expect(pool.explain(new Call())).toMatchObject({ round: 'none', members: [{ accepted: false }] });
+  });
+
+  test('with too few available it is panic, though there are some; with just enough it is not', async () => {
+    const { pool } = await poolOf(['a', 'b', 'c', 'd'], {
+      breaker: consecutiveFailures({ threshold: 1, openFor: 1e6 }),
+      panic: { below: 0.5 },
+    });
+    const rounds: string[] = [];
+    for (let n = 0; n < 3; n++) {
+      pool.pick(new Call()).end('failure');
+      rounds.push(pool.explain(new Call()).round);
+    }
+    expect(rounds).toEqual(['untried', 'untried', 'panic']);
+  });
+
+  test('those that the balancer names come in its order, the others after them', async () => {
+    const balancer: Balancer = {
+      picker: ([a, b, c, d]) =>
+        Object.assign(() => a, {
+          explain: () => [d!, c!, b!].map(member => ({ member })),
+        }),
+    };
+    const { pool } = await poolOf(['a', 'b', 'c', 'd'], { balancer });
+    const { members } = pool.explain(new Call());
+    expect(members.map(({ id }) => id)).toEqual(['d', 'c', 'b', 'a']);
+    expect(members[3]).toMatchObject({ order: undefined, share: 0, why: 'not asked' });
+  });
+
+  test('a member tried already is no reason to speak of its breaker, which would allow a probe', async () => {
+    const { pool, clock } = await poolOf(['a', 'b'], {
+      breaker: consecutiveFailures({ threshold: 1, openFor: 1000, jitter: 0 }),
+    });
+    const call = new Call();
+    const tried = pool.pick(call);
+    tried.end('failure');
+    call.avoid();
+    await clock.advance(1000);
+    expect(pool.explain(call).members.find(({ id }) => id === tried.endpoint.id)).toMatchObject({
+      breaker: 'open',
+      why: 'tried already by this call',
+    });
+  });
+
+  test('nor is one whose breaker throws, where too few are well for breakers to be believed', async () => {
+    const allows = (): never => {
+      throw new Error('no');
+    };
+    const { pool } = await poolOf(['a', 'b'], {
+      breaker: () => ({ state: 'open', epoch: 0, allows, begin() {}, end() {} }),
+      panic: { below: 1 },
+    });
+    const call = new Call();
+    const tried = pool.pick(call);
+    tried.end('success');
+    call.avoid();
+    expect(pool.explain(call).members.find(({ id }) => id === tried.endpoint.id)).toMatchObject({
+      accepted: false,
+      why: 'tried already by this call',
+    });
+  });
+
   test('before the first set there is nobody to name', async () => {
     const pool = new Pool({
       discovery: scriptedDiscovery().discovery,
@@ -150,7 +268,9 @@ describe('an explanation', () => {
         end() {},
       }),
     });
-    expect(pool.explain(new Call()).members[0]).toMatchObject({ accepted: true, cost: Number.NaN });
+    const explanation = pool.explain(new Call());
+    expect(explanation.round).toBe('untried');
+    expect(explanation.members[0]).toMatchObject({ accepted: true, cost: Number.NaN });
   });
 });
 

@@ -1,6 +1,7 @@
 import {
   alwaysClosed,
   type Balancer,
+  Call,
   consecutiveFailures,
   leastRequest,
   type MakeBreaker,
@@ -105,6 +106,36 @@ test('that members are busy is no reason to call those that are refused', async 
   expect(lines).toEqual([]);
 });
 
+test('nor for a call that has tried the busy one already', async () => {
+  const { client } = rig(2, {
+    maxInFlight: 1,
+    breaker: consecutiveFailures({ threshold: 1, openFor: 1e6 }),
+  });
+  await client.ready();
+  await client.run(bad).catch(() => {});
+  const call = new Call();
+  const busy = client.pool.pick(call);
+  call.avoid();
+  expect(() => client.pool.pick(call)).toThrow(expect.objectContaining({ code: 'OVERLOADED' }));
+  busy.end('success');
+});
+
+test('unless too few are well: then any is called, busy as the others may be', async () => {
+  const { client } = rig(3, {
+    maxInFlight: 1,
+    panic: { below: 0.5 },
+    balancer: leastRequest(),
+    breaker: consecutiveFailures({ threshold: 1, openFor: 1e6 }),
+  });
+  await client.ready();
+  const first = client.pool.pick(new Call());
+  client.pool.pick(new Call()).end('failure');
+  for (let n = 0; n < 20 && client.pool.explain(new Call()).round !== 'panic'; n++)
+    client.pool.pick(new Call()).end('failure');
+  expect(client.pool.explain(new Call()).round).toBe('panic');
+  expect(client.pool.pick(new Call()).endpoint.id).not.toBe(first.endpoint.id);
+});
+
 test('where none is well, panic calls those that have room, and then it is overload', async () => {
   const { client } = rig(2, {
     maxInFlight: 1,
@@ -141,11 +172,13 @@ test('a breaker of the user that throws does not get through to the caller', asy
     throw new Error('mine');
   };
   const breaker: MakeBreaker = () => ({ ...alwaysClosed, allows });
-  const { client } = rig(1, { maxInFlight: 1, breaker });
+  const { client, lines } = rig(1, { maxInFlight: 1, breaker });
   await client.ready();
   void client.run(never);
   await settled();
+  lines.length = 0;
   await expect(client.run(at)).rejects.toMatchObject({ code: 'OVERLOADED' });
+  expect(lines).toContain('fault breaker mine');
 });
 
 test('a member taken out by hand is not busy', async () => {

@@ -1,14 +1,19 @@
 import {
+  alwaysClosed,
   type Balancer,
   type Breaker,
   Call,
+  type Classifier,
   consecutiveFailures,
   type Endpoint,
   inFlight,
   type Load,
+  type LoadReport,
   leastRequest,
+  type MakeHealth,
   type Member,
   noLoad,
+  type Outcome,
   Pool,
   type PoolOptions,
   p2c,
@@ -20,7 +25,16 @@ import {
 } from 'fairlead/core';
 import { type ScriptedDiscovery, scriptedDiscovery, settled } from 'fairlead/testing';
 import { describe, expect, test } from 'vitest';
-import { deferred, endpoint, endpoints, logbook, type TestEnv, testEnv, watch } from './helpers.ts';
+import {
+  countedSignal,
+  deferred,
+  endpoint,
+  endpoints,
+  logbook,
+  type TestEnv,
+  testEnv,
+  watch,
+} from './helpers.ts';
 
 const [a, b, c] = [endpoint('a'), endpoint('b'), endpoint('c')];
 
@@ -163,6 +177,25 @@ describe('members', () => {
     ]);
   });
 
+  test('those that stay as they are are no news', async () => {
+    const { set, lines } = await poolOf([a, b]);
+    await set([{ ...a, zone: 'eu' }, b, c]);
+    expect(lines.at(-1)).toBe('members +c - ~a =3');
+  });
+
+  test('a balancer is asked for no picker of nobody', async () => {
+    const sizes: number[] = [];
+    const inner = roundRobin();
+    const balancer: Balancer = {
+      picker(members, env) {
+        sizes.push(members.length);
+        return inner.picker(members, env);
+      },
+    };
+    await poolOf([{ ...a, weight: 0 }], { balancer });
+    expect(sizes).toEqual([]);
+  });
+
   test('equal sets make no new picker', async () => {
     let made = 0;
     const counting: Balancer = {
@@ -287,6 +320,18 @@ describe('picking', () => {
       expect.objectContaining({ code: 'NO_AVAILABLE_ENDPOINT', message: 'all 2 endpoints are refused' }),
     );
     expect(lines.filter(line => line.startsWith('panic'))).toEqual([]);
+  });
+
+  test('without panic, also for a call that has tried another already', async () => {
+    const { pool } = await poolOf([a, b], {
+      breaker: consecutiveFailures({ threshold: 1, openFor: 1e6 }),
+      panic: false,
+    });
+    const call = new Call();
+    pool.pick(call).end('failure');
+    call.avoid();
+    pool.pick(new Call()).end('failure');
+    expect(() => pool.pick(call)).toThrow(expect.objectContaining({ code: 'NO_AVAILABLE_ENDPOINT' }));
   });
 
   const sickened = async (count: number, refused: number, options: Partial<PoolOptions>) => {
@@ -436,6 +481,16 @@ describe('picking', () => {
     pool.release('nobody');
   });
 
+  test('one isolated before discovery names it is so from the first', async () => {
+    const { pool, set, picks } = await poolOf([a, b]);
+    pool.isolate('c');
+    pool.release('nobody');
+    await set([a, b, c]);
+    expect(new Set(picks(6))).toEqual(new Set(['a', 'b']));
+    pool.release('c');
+    expect(new Set(picks(6)).size).toBe(3);
+  });
+
   test('a member that failed and asked to be left alone is, for so long; in panic it is called all the same', async () => {
     const { pool, clock, picks } = await poolOf([a, b], { breaker: false });
     const attempt = pool.pick(new Call());
@@ -582,6 +637,172 @@ describe('waiting for the first set', () => {
   });
 });
 
+describe('running', () => {
+  const judging = (more: Partial<Classifier>): Classifier => ({
+    value: value => (value as Outcome) ?? 'success',
+    error: () => 'failure',
+    ...more,
+  });
+
+  test('what a member tells of itself reaches its load', async () => {
+    const told: LoadReport[] = [];
+    const load = (): Load => ({ ...noLoad, report: report => told.push(report) });
+    const asked: unknown[] = [];
+    const classifier = judging({
+      report(value) {
+        asked.push(value);
+        return value === 'success' ? { cpuUtilization: 0.5 } : undefined;
+      },
+    });
+    const { pool, lines } = await poolOf([a], { balancer: { ...roundRobin(), load }, classifier });
+    await pool.run(async () => 'success', new Call());
+    await pool.run(async () => 'failure', new Call());
+    await pool.run(async () => undefined, new Call());
+    expect(asked).toEqual(['success', 'failure']);
+    expect(told).toEqual([{ cpuUtilization: 0.5 }]);
+    expect(lines.filter(line => line.startsWith('fault'))).toEqual([]);
+  });
+
+  test('where loads take no reports nobody asks for them; a classifier need not know any', async () => {
+    const load = (): Load => ({ ...noLoad, report() {} });
+    const boom = (): never => {
+      throw new Error('boom');
+    };
+    for (const [balancer, report, faults] of [
+      [roundRobin(), boom, []],
+      [{ ...roundRobin(), load }, undefined, []],
+      [{ ...roundRobin(), load }, boom, ['fault classifier boom']],
+    ] as const) {
+      const { pool, lines } = await poolOf([a], { balancer, classifier: judging(report ? { report } : {}) });
+      await pool.run(async () => 'success', new Call());
+      expect(lines.filter(line => line.startsWith('fault'))).toEqual(faults);
+    }
+  });
+
+  test('only what failed is asked for how long to leave its member alone', async () => {
+    const asked: unknown[] = [];
+    const classifier = judging({
+      retryAfter(result) {
+        asked.push(result);
+        throw new Error('boom');
+      },
+    });
+    const { pool, lines } = await poolOf([a], { classifier });
+    for (const value of ['success', 'failure', 'ignored']) await pool.run(async () => value, new Call());
+    expect(asked).toEqual(['failure']);
+    expect(lines.filter(line => line.startsWith('fault'))).toEqual(['fault classifier boom']);
+  });
+
+  test('the attempts of a call are those that did not succeed; an outcome that is no evidence is no fault', async () => {
+    const { pool, lines } = await poolOf([a], { classifier: judging({}) });
+    const call = new Call();
+    for (const value of ['failure', 'success', 'ignored']) await pool.run(async () => value, call);
+    expect(call.attempts.map(({ outcome, value }) => [outcome, value])).toEqual([
+      ['failure', 'failure'],
+      ['ignored', 'ignored'],
+    ]);
+    expect(lines.filter(line => line.startsWith('fault'))).toEqual([]);
+  });
+
+  test('many calls under one signal have one listener there, and each hears of its abort', async () => {
+    const { pool } = await poolOf([a]);
+    const { signal, abort, listeners } = countedSignal();
+    const fates = Array.from({ length: 20 }, () =>
+      watch(pool.run(() => new Promise(() => {}), new Call({ signal }))),
+    );
+    expect(listeners()).toBe(1);
+    abort('enough');
+    await settled();
+    expect(fates.every(({ value }) => value === 'enough')).toBe(true);
+    expect(listeners()).toBe(0);
+  });
+
+  test('a value that comes too late and cannot be let go of is a fault of the classifier', async () => {
+    const classifier = judging({
+      discard() {
+        throw new Error('boom');
+      },
+    });
+    const { pool, lines } = await poolOf([a], { classifier });
+    const controller = new AbortController();
+    const { promise, resolve } = deferred<string>();
+    const fate = watch(pool.run(() => promise, new Call({ signal: controller.signal })));
+    controller.abort('enough');
+    resolve('success');
+    await settled();
+    expect(fate.value).toBe('enough');
+    expect(lines.at(-1)).toBe('fault classifier boom');
+  });
+});
+
+describe('what tells whether members are well', () => {
+  const monitored = async (breaker: Partial<Breaker> = {}) => {
+    let report!: Parameters<MakeHealth>[1];
+    let known: readonly Member[] = [];
+    const health: MakeHealth = (_, tell) => {
+      report = tell;
+      return {
+        set: members => {
+          known = members;
+        },
+        close() {
+          throw new Error('open');
+        },
+      };
+    };
+    const made = await poolOf([a, b], { health, breaker: () => ({ ...alwaysClosed, ...breaker }) });
+    return { ...made, report: (...args: Parameters<typeof report>) => report(...args), first: known[0]! };
+  };
+  const told = (lines: readonly string[]): string[] => lines.filter(line => /^health|^fault/.test(line));
+
+  test('is not heard of a member that has left', async () => {
+    const { set, lines, report, first } = await monitored();
+    await set([b]);
+    report(first, false);
+    expect(told(lines)).toEqual([]);
+    expect(first.unhealthy).toBe(false);
+  });
+
+  test('gives a breaker a hint when a member is well, and only then', async () => {
+    let hints = 0;
+    const { report, first } = await monitored({ hint: () => void hints++ });
+    report(first, false);
+    expect(hints).toBe(0);
+    report(first, true);
+    expect(hints).toBe(1);
+  });
+
+  test.each<[string, Partial<Breaker>, string[]]>([
+    ['takes no hints', {}, []],
+    [
+      'throws at one',
+      {
+        hint() {
+          throw new Error('boom');
+        },
+      },
+      ['fault breaker boom'],
+    ],
+  ])('goes on with a breaker that %s', async (_, breaker, faults) => {
+    const { lines, report, first } = await monitored(breaker);
+    report(first, false);
+    report(first, true);
+    expect(told(lines)).toEqual(['health a ill', ...faults, 'health a well']);
+  });
+
+  test('and fails to close is a fault, as a balancer that does', async () => {
+    const { pool, lines } = await monitored();
+    pool.close();
+    expect(told(lines)).toEqual(['fault health open']);
+    const close = (): never => {
+      throw new Error('mine');
+    };
+    const other = await poolOf([a], { balancer: { ...roundRobin(), close } });
+    other.pool.close();
+    expect(told(other.lines)).toEqual(['fault balancer mine']);
+  });
+});
+
 describe('closing', () => {
   test('refuses picks, calls and waits; what runs goes on; nothing is left', async () => {
     const { pool, clock, source } = await poolOf([a]);
@@ -722,6 +943,30 @@ describe('loads and breakers that misbehave', () => {
       expect(pool.members()).toHaveLength(2);
     },
   );
+
+  test('a load whose cost throws is at fault when members are looked at, too', async () => {
+    const { pool, lines } = await poolOf([a], {
+      balancer: { ...roundRobin(), load: () => ({ ...noLoad, cost: boom }) },
+    });
+    expect(pool.members()[0]!.cost).toBeNaN();
+    expect(lines.at(-1)).toBe('fault load boom');
+  });
+
+  test('where balancer and breaker throw, somebody is picked all the same, those not tried first', async () => {
+    const { pool } = await poolOf([a, b], {
+      balancer: { picker: () => boom },
+      breaker: () => ({ ...alwaysClosed, allows: boom }),
+    });
+    for (let n = 0; n < 10; n++) {
+      const call = new Call();
+      const first = pool.pick(call);
+      call.avoid();
+      const second = pool.pick(call);
+      call.avoid();
+      expect([first.endpoint.id, second.endpoint.id].sort()).toEqual(['a', 'b']);
+      expect(['a', 'b']).toContain(pool.pick(call).endpoint.id);
+    }
+  });
 
   test.each(['allows', 'begin', 'end'] as const)(
     'a breaker whose `%s` throws breaks no call, and retries still go elsewhere',

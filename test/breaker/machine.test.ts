@@ -206,3 +206,13 @@ test('a call in panic that is given up frees no probe that is not its own', () =
   breaker.end('ignored', 1, breaker.epoch, 1002);
   expect(breaker.allows(1002)).toBe(false);
 });
+
+test('a hint that comes while it is closed changes nothing: opened again so soon, it stays so for twice as long', () => {
+  const breaker = breakerOf();
+  call(breaker, 'failure', 0);
+  call(breaker, 'success', 1000);
+  expect(breaker.state).toBe('closed');
+  breaker.hint?.(1000);
+  call(breaker, 'failure', 1001);
+  expect(refusesFor(breaker, 1001)).toBe(2000);
+});

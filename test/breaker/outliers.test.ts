@@ -1,6 +1,7 @@
 import { fixed } from 'fairlead';
 import {
   Call,
+  consecutiveFailures,
   healthChecks,
   type OutlierOptions,
   outliers,
@@ -56,6 +57,89 @@ const none = {
   slowness: Infinity,
   maxEjected: 1,
 };
+
+describe('who is compared', () => {
+  /** Member 1 takes 100 ms, the others 10. */
+  const slow: Answer = member => ({ ms: member === 1 ? 100 : 10 });
+  const bySpeed = { ...none, slowness: 3, interval: 100_000, minCalls: 20 };
+
+  test('as few as may be, but not fewer', async () => {
+    for (const [minMembers, found] of [
+      [4, [1]],
+      [5, []],
+    ] as const) {
+      const { calls, out, clock } = await poolOf(4, { ...bySpeed, minMembers });
+      await calls(80, slow);
+      await clock.advance(100_000);
+      await calls(8, slow);
+      expect(out()).toEqual(found);
+    }
+  });
+
+  test('those with as few calls as may be, but not fewer', async () => {
+    for (const [each, found] of [
+      [20, [1]],
+      [19, []],
+    ] as const) {
+      const { calls, out, clock } = await poolOf(4, bySpeed);
+      await calls(4 * each, slow);
+      await clock.advance(100_000);
+      await calls(8, slow);
+      expect(out()).toEqual(found);
+    }
+  });
+
+  test('not by what was before the last interval', async () => {
+    const { calls, out, clock } = await poolOf(4, bySpeed);
+    await calls(80, slow);
+    await clock.advance(200_000);
+    await calls(80, () => ({ ms: 10 }));
+    await clock.advance(100_000);
+    await calls(8, () => ({ ms: 10 }));
+    expect(out()).toEqual([]);
+  });
+
+  test('one that is slower by a little only is none that stands out, nor one by a few times next to nothing', async () => {
+    for (const [usual, other, found] of [
+      [20, 50, []],
+      [2, 11, []],
+      [20, 70, [1]],
+    ] as const) {
+      const { calls, out, clock } = await poolOf(4, bySpeed);
+      const answer: Answer = member => ({ ms: member === 1 ? other : usual });
+      await calls(80, answer);
+      await clock.advance(100_000);
+      await calls(8, answer);
+      expect(out()).toEqual(found);
+    }
+  });
+
+  test('members of one pool with breakers of another kind are not', async () => {
+    const env = testEnv();
+    const lines: string[] = [];
+    const makeOutlier = outliers({ ...bySpeed, minMembers: 2 });
+    const makeOther = consecutiveFailures();
+    let made = 0;
+    const pool = new Pool({
+      discovery: fixed(endpoints(4)),
+      balancer: roundRobin(),
+      breaker: (of, peers) => (made++ % 2 === 0 ? makeOutlier : makeOther)(of, peers),
+      observer: { fault: ({ error }) => lines.push(String(error)) },
+      env,
+    });
+    await settled();
+    for (let n = 0; n < 20; n++) pool.pick(new Call()).end('success');
+    expect(lines).toEqual([]);
+  });
+});
+
+test('half of twenty calls that failed are a share of a half', async () => {
+  const { calls, out } = await poolOf(1, { ...none, failureShare: 0.5, minCalls: 20 });
+  await calls(19, (_, n) => ({ fails: n % 2 === 1 }));
+  expect(out()).toEqual([]);
+  await calls(1, () => ({ fails: true }));
+  expect(out()).toEqual([0]);
+});
 
 describe('a member is ejected', () => {
   test('for failures in a row, and a success in between starts the row anew', async () => {
