@@ -213,6 +213,6 @@ test('a hint that comes while it is closed changes nothing: opened again so soon
   call(breaker, 'success', 1000);
   expect(breaker.state).toBe('closed');
   breaker.hint?.(1000);
-  call(breaker, 'failure', 1001);
-  expect(refusesFor(breaker, 1001)).toBe(2000);
+  call(breaker, 'failure', 1000);
+  expect(refusesFor(breaker, 1000)).toBe(2000);
 });
