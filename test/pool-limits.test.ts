@@ -181,6 +181,21 @@ test('a breaker of the user that throws does not get through to the caller', asy
   expect(lines).toContain('fault breaker mine');
 });
 
+test('a busy member whose breaker throws counts as well: no reason to call one that is refused', async () => {
+  let made = 0;
+  const breaker: MakeBreaker = () => {
+    if (made++ === 1) return { ...alwaysClosed, state: 'open', allows: () => false };
+    const allows = (): boolean => {
+      throw new Error('mine');
+    };
+    return { state: 'closed', epoch: 0, allows, begin() {}, end() {} };
+  };
+  const { client } = rig(2, { maxInFlight: 1, breaker });
+  await client.ready();
+  expect(client.pool.pick(new Call()).endpoint.id).toBe('m000');
+  expect(() => client.pool.pick(new Call())).toThrow(expect.objectContaining({ code: 'OVERLOADED' }));
+});
+
 test('a member taken out by hand is not busy', async () => {
   const { client } = rig(1, { maxInFlight: 1 });
   await client.ready();

@@ -704,6 +704,17 @@ describe('running', () => {
     expect(lines.filter(line => line.startsWith('fault'))).toEqual([]);
   });
 
+  test('a classifier that throws when asked what kind of failure it was is at fault', async () => {
+    const classifier = judging({
+      kind() {
+        throw new Error('boom');
+      },
+    });
+    const { pool, lines } = await poolOf([a], { classifier });
+    await expect(pool.run(() => Promise.reject(new Error('no')), new Call())).rejects.toThrow('no');
+    expect(lines.filter(line => line.startsWith('fault'))).toEqual(['fault classifier boom']);
+  });
+
   test('many calls under one signal have one listener there, and each hears of its abort', async () => {
     const { pool } = await poolOf([a]);
     const { signal, abort, listeners } = countedSignal();
@@ -953,9 +964,9 @@ describe('loads and breakers that misbehave', () => {
   });
 
   test('where balancer and breaker throw, somebody is picked all the same, those not tried first', async () => {
-    const { pool } = await poolOf([a, b], {
+    const { pool, lines } = await poolOf([a, b], {
       balancer: { picker: () => boom },
-      breaker: () => ({ ...alwaysClosed, allows: boom }),
+      breaker: () => ({ state: 'closed', epoch: 0, allows: boom, begin() {}, end() {} }),
     });
     for (let n = 0; n < 10; n++) {
       const call = new Call();
@@ -966,6 +977,7 @@ describe('loads and breakers that misbehave', () => {
       expect([first.endpoint.id, second.endpoint.id].sort()).toEqual(['a', 'b']);
       expect(['a', 'b']).toContain(pool.pick(call).endpoint.id);
     }
+    expect(lines.filter(line => line.startsWith('panic'))).toEqual([]);
   });
 
   test.each(['allows', 'begin', 'end'] as const)(

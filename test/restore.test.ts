@@ -1,4 +1,5 @@
 import {
+  alwaysClosed,
   anyOf,
   type Client,
   type ClientOptions,
@@ -14,7 +15,7 @@ import {
 } from 'fairlead/core';
 import { manualClock, scriptedDiscovery, seededRandom, settled } from 'fairlead/testing';
 import { describe, expect, test } from 'vitest';
-import { endpoint, logbook } from './helpers.ts';
+import { endpoint, logbook, rig } from './helpers.ts';
 
 const a = endpoint('a');
 const b = endpoint('b');
@@ -271,4 +272,26 @@ describe('a part that is wrong is a fault, and the rest is restored', () => {
     const second = await processAt(1e12, { breaker: make, restore });
     expect(await refusedFor(second, 'b')).toBeLessThanOrEqual(2000);
   });
+});
+
+test('a breaker that cannot be saved is left out; one that throws as it is saved is a fault', async () => {
+  const boom = (): never => {
+    throw new Error('boom');
+  };
+  for (const [more, faults] of [
+    [{}, []],
+    [{ save: boom }, ['fault breaker boom']],
+  ] as const) {
+    const { client, lines } = rig(1, { breaker: () => ({ ...alwaysClosed, ...more }) });
+    await client.ready();
+    expect(client.pool.save().breakers).toEqual([]);
+    expect(lines.filter(line => line.startsWith('fault'))).toEqual(faults);
+  }
+});
+
+test('where nothing is restored a breaker round the service is new', async () => {
+  const { client, lines } = rig(1, { policies: [serviceBreaker(consecutiveFailures())] });
+  expect(await client.run(async () => 1)).toBe(1);
+  expect(client.pool.serviceBreakers).toEqual(['closed']);
+  expect(lines.filter(line => line.startsWith('fault'))).toEqual([]);
 });

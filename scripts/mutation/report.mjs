@@ -35,7 +35,9 @@ function count(mutants) {
 export function report() {
   const { files } = json('.out/incremental.json');
   const reasons = existsSync(here('reasons.json')) ? json('reasons.json') : {};
-  const mutants = Object.entries(files).flatMap(([file, { source, mutants }]) =>
+  // What was found in earlier runs is kept, files that are gone included.
+  const present = Object.entries(files).filter(([file]) => existsSync(here(`../../${file}`)));
+  const mutants = present.flatMap(([file, { source, mutants }]) =>
     mutants.map(mutant => ({
       ...{ file, line: mutant.location.start.line, status: mutant.status },
       change: `${short(text(source, mutant.location))} ⇒ ${short(mutant.replacement ?? '')}`,
