@@ -101,6 +101,14 @@ const OPTIONS: readonly (readonly [string, (value: never) => unknown, readonly u
   ['outliers maxEjected', maxEjected => outliers({ maxEjected }), [...NO_NUMBERS, -0.1, 1.1]],
   ['outliers openFor', openFor => outliers({ openFor }), [...NO_NUMBERS, 0]],
   ['healthChecks', given => healthChecks(given), [null, undefined, 5]],
+  ...(['unhealthyThreshold', 'healthyThreshold', 'concurrency'] as const).map(
+    name =>
+      [
+        `healthChecks ${name}`,
+        (value: never) => healthChecks({ check: async () => {}, [name]: value }),
+        [1.5, Infinity],
+      ] as const,
+  ),
   ['healthChecks check', check => healthChecks({ check }), [...NO_FUNCTIONS, undefined]],
   [
     'healthChecks initially',

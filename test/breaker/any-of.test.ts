@@ -152,3 +152,36 @@ test.each([
 ])('%s is refused', (_, breakers) => {
   expect(() => anyOf(...(breakers as MakeBreaker[]))(testEnv())).toThrow(/^anyOf/);
 });
+
+test('a hint reaches each of them, so that a probe may go at once', () => {
+  const plain: MakeBreaker = () => ({ state: 'closed', epoch: 0, allows: () => true, begin() {}, end() {} });
+  const breaker = anyOf(plain, consecutiveFailures({ ...open, threshold: 1 }))(testEnv());
+  calls(breaker, 'f', 0);
+  expect(breaker.allows(1)).toBe(false);
+  breaker.hint?.(1);
+  expect(breaker.allows(1)).toBe(true);
+});
+
+test('those that cannot be saved, forgiven or restored are left as they are', () => {
+  const plain: MakeBreaker = () => ({ state: 'closed', epoch: 0, allows: () => true, begin() {}, end() {} });
+  expect(anyOf(plain, plain)(testEnv()).save?.(0)).toBeUndefined();
+  const make = anyOf(plain, consecutiveFailures({ ...open, threshold: 1 }));
+  const breaker = make(testEnv());
+  calls(breaker, 'f', 0);
+  const saved = breaker.save?.(0);
+  expect(saved).toEqual([null, { state: 'open', remaining: 1000, openFor: 1000 }]);
+  const other = make(testEnv());
+  other.restore?.(saved, 0, 0);
+  expect(other.state).toBe('open');
+  expect(() => anyOf(plain, plain)(testEnv()).restore?.([{}, null], 0, 0)).not.toThrow();
+  calls(other, 's', 1000);
+  expect(other.state).toBe('closed');
+});
+
+test.each([[null], [{}], [[]], [[null, null, null]], ['ab']])(
+  '%o is nothing that two have saved, and is refused',
+  saved => {
+    const breaker = anyOf(consecutiveFailures(), failureRate())(testEnv());
+    expect(() => breaker.restore?.(saved, 0, 0)).toThrow(/a saved breaker .* must be an array of 2/);
+  },
+);

@@ -216,3 +216,20 @@ test('a hint that comes while it is closed changes nothing: opened again so soon
   call(breaker, 'failure', 1000);
   expect(refusesFor(breaker, 1000)).toBe(2000);
 });
+
+test('closed again, it saves what is left of its open time, by half of what it was well for; soon that is nothing', () => {
+  const breaker = breakerOf();
+  call(breaker, 'failure', 0);
+  expect(breaker.save?.(400)).toEqual({ state: 'open', remaining: 600, openFor: 1000 });
+  call(breaker, 'success', 1000);
+  expect(breaker.save?.(1600)).toEqual({ state: 'closed', remaining: 0, openFor: 700 });
+  expect(breaker.save?.(2000)).toBeUndefined();
+});
+
+test('the time in between takes nothing from an open breaker: a probe that fails has it open for twice as long', () => {
+  const breaker = breakerOf();
+  breaker.restore?.({ state: 'open', remaining: 500, openFor: 4000 }, 2000, 0);
+  expect(breaker.allows(0)).toBe(true);
+  call(breaker, 'failure', 0);
+  expect(refusesFor(breaker, 0)).toBe(8000);
+});

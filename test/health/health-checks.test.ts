@@ -5,6 +5,7 @@ import {
   type HealthCheck,
   type HealthCheckOptions,
   healthChecks,
+  type MakeBreaker,
   Pool,
   type PoolOptions,
   roundRobin,
@@ -448,4 +449,26 @@ test('a monitor of the user that throws is reported, and harms nobody', async ()
   );
   expect(picks(4).size).toBe(2);
   expect(lines).toContain('fault health set');
+});
+
+test('a check that passes is news to a breaker only while that is open', async () => {
+  let state: 'closed' | 'open' = 'closed';
+  let hints = 0;
+  const breaker: MakeBreaker = () => ({
+    ...{ epoch: 0, allows: () => true, begin() {}, end() {} },
+    get state() {
+      return state;
+    },
+    hint: () => void hints++,
+  });
+  let well = true;
+  const { clock } = await poolOf(1, async () => well, { interval: 1000, edgeInterval: 1000 }, { breaker });
+  await clock.advance(3000);
+  expect(hints).toBe(0);
+  state = 'open';
+  await clock.advance(2000);
+  expect(hints).toBe(2);
+  well = false;
+  await clock.advance(2000);
+  expect(hints).toBe(2);
 });

@@ -2,9 +2,11 @@ import {
   type Breaker,
   type Classifier,
   consecutiveFailures,
+  FairleadError,
   failureRate,
   hedge,
   limit,
+  type MakeBreaker,
   type Policy,
   retry,
   serviceBreaker,
@@ -215,3 +217,99 @@ test.each(['allows', 'begin', 'end'] as const)(
     expect(lines).toContain('fault breaker boom');
   },
 );
+
+describe('what it is told', () => {
+  const hears = async (inside: readonly Policy[] = [], more: Partial<Classifier> = {}) => {
+    const told: unknown[][] = [];
+    const spy: MakeBreaker = () => ({
+      ...{ state: 'closed', epoch: 0, allows: () => true, begin() {} },
+      end: (outcome, elapsed, _, __, kind) => void told.push([outcome, elapsed, kind]),
+    });
+    const classifier: Classifier = {
+      value: value => (value === 'bad' ? 'failure' : 'success'),
+      error: () => 'failure',
+      ...more,
+    };
+    const made = await clientOf([serviceBreaker(spy), ...inside], { classifier });
+    await made.clock.advance(100);
+    const later =
+      (ms: number, give: () => unknown): Task<unknown> =>
+      () =>
+        new Promise((resolve, reject) =>
+          made.clock.after(ms, () => {
+            try {
+              resolve(give());
+            } catch (error) {
+              reject(error);
+            }
+          }),
+        );
+    const run = async (task: Task<unknown>, signal?: AbortSignal) => {
+      const fate = watch(made.client.run(task, { signal }));
+      await made.clock.advance(1000);
+      expect(fate.state).not.toBe('pending');
+      return fate;
+    };
+    return { ...made, told, later, run };
+  };
+  const fails = (error: Error) => (): never => {
+    throw error;
+  };
+
+  test('how it went, how long it took, and of what kind a failure was', async () => {
+    const { run, later, told, lines } = await hears();
+    await run(later(50, () => 'good'));
+    await run(later(60, () => 'bad'));
+    await run(later(70, fails(new Error('reset'))));
+    await run(later(80, fails(Object.assign(new Error('refused'), { code: 'ECONNREFUSED' }))));
+    expect(told).toEqual([
+      ['success', 50, undefined],
+      ['failure', 60, 'answer'],
+      ['failure', 70, 'error'],
+      ['failure', 80, 'connect'],
+    ]);
+    expect(lines.filter(line => /^fault|^service/.test(line))).toEqual([]);
+  });
+
+  test('of our own errors a time-out is a failure, and any other is none, after an attempt, too', async () => {
+    const { run, later, told } = await hears([timeout(200)]);
+    await run(later(500, () => 'late'));
+    await run(later(10, fails(new FairleadError('OVERLOADED', 'within'))));
+    expect(told).toEqual([
+      ['failure', 200, 'timeout'],
+      ['ignored', 10, undefined],
+    ]);
+  });
+
+  test('a caller who leaves, and a policy inside that throws before there was an attempt, say nothing', async () => {
+    const gone = await hears();
+    const controller = new AbortController();
+    gone.clock.after(30, () => controller.abort(new Error('enough')));
+    await gone.run(
+      gone.later(500, () => 'late'),
+      controller.signal,
+    );
+    expect(gone.told).toEqual([['ignored', 30, undefined]]);
+    const rude = await hears([
+      () => () => {
+        throw new Error('rude');
+      },
+    ]);
+    expect((await rude.run(ok)).value).toEqual(new Error('rude'));
+    expect(rude.told).toEqual([['ignored', 0, undefined]]);
+  });
+
+  test('a classifier that throws, or answers nonsense, says nothing; of the kind the error tells then', async () => {
+    const boom = fails(new Error('boom'));
+    for (const [more, expected, faults] of [
+      [{ error: boom }, ['ignored', 10, undefined], 2],
+      [{ error: () => 'maybe' as never }, ['ignored', 10, undefined], 1],
+      [{ kind: boom }, ['failure', 10, 'error'], 2],
+    ] as const) {
+      const { run, later, told, lines } = await hears([], more);
+      await run(later(10, fails(new Error('reset'))));
+      expect(told).toEqual([expected]);
+      expect(lines.filter(line => line.startsWith('fault classifier'))).toHaveLength(faults);
+    }
+  });
+});
