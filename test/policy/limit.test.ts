@@ -358,6 +358,45 @@ describe('the queue', () => {
     expect(clock.pending).toBe(0);
   });
 
+  test('without a queue nobody asks how long it takes', async () => {
+    const { client } = rig(1, { policies: [timeout(100), limit({ concurrency: 1 })] });
+    expect(await client.run(at)).toBe('m000');
+  });
+
+  test.each([
+    ['calls without a deadline', false, false],
+    ['calls that failed', true, true],
+  ])(
+    'how long %s took says nothing of those whose turn comes with little time left',
+    async (_, bounded, fails) => {
+      let hurried = bounded;
+      const sometimes: Policy = (next, context) => {
+        const inTime = timeout(100)(next, context);
+        return (task, call) => (hurried ? inTime : next)(task, call);
+      };
+      const { client, clock } = rig(1, { policies: [sometimes, limit({ concurrency: 1, queue: 9 })] });
+      await client.ready();
+      const call = (ms: number, failing = false): Fate =>
+        watch(
+          client.run(
+            () =>
+              new Promise<void>((resolve, reject) =>
+                clock.after(ms, () => (failing ? reject(new Error('no')) : resolve())),
+              ),
+          ),
+        );
+      for (let n = 0; n < 40; n++) {
+        call(50, fails);
+        await clock.advance(50);
+      }
+      hurried = true;
+      call(80);
+      const second = call(10);
+      await clock.advance(100);
+      expect(second.state).toBe('resolved');
+    },
+  );
+
   test('whose turn comes too late for most is refused then; whose time suffices begins', async () => {
     const { client, clock } = rig(2, { policies: [timeout(100), limit({ concurrency: 1, queue: 9 })] });
     await client.ready();
