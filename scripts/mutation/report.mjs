@@ -86,7 +86,8 @@ It is run by hand and not with every change. Its packages are in \`scripts/mutat
 the end of each run, with the reasons of \`scripts/mutation/reasons.json\`; the command fails below ${BAR} %.
 
 Mutants are tried by the unit tests alone (\`scripts/mutation/runner.mjs\` says which), which are loaded once and run in one
-process; what only the simulations, the sockets or the tests of balancers would notice counts as unnoticed.
+process; what only the simulations, the sockets or the tests of balancers would notice counts as unnoticed. What is said to
+have changed are the mutated files and the tests: after a change elsewhere, such as in \`src/model\`, \`--force\` is due.
 
 ## Score
 
