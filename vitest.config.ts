@@ -17,6 +17,8 @@ export default defineConfig({
   resolve: { alias },
   test: {
     include: ['test/**/*.test.ts'],
+    // Nothing is asserted of how long a test takes, and a machine may be busy.
+    testTimeout: 60_000,
     // By default one processor is left idle: half of them on the machines that have two.
     maxWorkers: '100%',
     exclude: ['test/integration/**', 'test/simulation/scenarios.test.ts', 'node_modules/**'],
