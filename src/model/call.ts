@@ -63,6 +63,8 @@ export class Call {
   readonly whole: Call | undefined;
   /** For a part whose signal a policy may abort. */
   readonly verdict: Verdict | undefined;
+  /** Another part of the whole has won: how this one ends is not how the whole does. */
+  beaten = false;
   #attempts: AttemptRecord[] | undefined;
   #begun = 0;
 
@@ -133,11 +135,22 @@ export class Call {
 
   /** Used by the pool. `record` tells of an attempt that did not succeed. */
   ended(outcome: Outcome, record?: AttemptRecord): void {
-    for (let call: Call | undefined = this; call !== undefined; call = call.whole) {
+    for (let call: Call | undefined = this; call !== undefined; call = call.beaten ? undefined : call.whole) {
       call.outcome = outcome;
       call.record = record;
     }
     if (record !== undefined) (this.attempts as AttemptRecord[]).push(record);
+  }
+
+  /** For policies that run parts side by side: the whole's latest attempt is this part's, whatever began after it. */
+  won(): void {
+    const { member, outcome, pickedAt, record } = this;
+    for (let call: Call | undefined = this.whole; call !== undefined; call = call.whole) {
+      call.member = member;
+      call.outcome = outcome;
+      call.pickedAt = pickedAt;
+      call.record = record;
+    }
   }
 }
 

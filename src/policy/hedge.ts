@@ -138,14 +138,13 @@ function race<T>(
       decided = true;
       cancel();
       const now = clock.now();
-      for (const { controller, startedAt } of running) {
+      for (const { part, controller, startedAt } of running) {
         // It would have taken longer still: what is left out would make everybody look faster than they are.
         observe(now - startedAt);
+        part.beaten = true; // it ends before anybody outside hears of the winner
         controller.abort(new Beaten());
       }
-      call.member = winner.member;
-      call.outcome = winner.outcome;
-      call.record = winner.record;
+      winner.won();
     };
     const ended = (runner: Runner): void => {
       running.delete(runner);

@@ -60,7 +60,7 @@ export function serviceBreaker(make: MakeBreaker): Policy {
       }
       moved(from);
     };
-    /** Not the call's own outcome: that is its last attempt's, which may be a hedge that lost, or have had little time. */
+    /** Not the call's own outcome: that is its last attempt's, which may have had little time. */
     const judge = (call: Call, threw: boolean, result: unknown): Outcome => {
       if (threw && result instanceof FairleadError) return result.code === 'TIMEOUT' ? 'failure' : 'ignored';
       if (call.signal?.aborted) return 'ignored';

@@ -5,6 +5,7 @@ import {
   type Classifier,
   type Endpoint,
   hedge,
+  limit,
   type Policy,
   p2c,
   peakEwma,
@@ -70,6 +71,31 @@ describe('a late attempt', () => {
       'ignored',
     ]);
     expect(clock.pending).toBe(0);
+  });
+
+  test.each([
+    ['the hedge', 2, 50],
+    ['the first', 1, 150],
+  ])('and policies around are told of the winner, %s, alone', async (_, winner, took) => {
+    for (const between of [[], [timeout(10_000)]]) {
+      const told: unknown[] = [];
+      const concurrency = () => ({
+        current: 1,
+        ended: (...how: unknown[]) => void told.push(how.slice(0, 2)),
+      });
+      const { client, clock } = rig(2, {
+        policies: [limit({ concurrency }), ...between, hedge({ delay: 100, ...generous })],
+      });
+      await client.ready();
+      const answer = deferred();
+      let begun = 0;
+      const fate = watch(client.run(() => (++begun === winner ? answer.promise : never())));
+      await clock.advance(150);
+      answer.resolve();
+      await clock.advance(0);
+      expect(fate.state).toBe('resolved');
+      expect(told).toEqual([['success', took]]);
+    }
   });
 
   test('that is beaten teaches how long it took at least', async () => {
