@@ -1,7 +1,7 @@
 import type { Balancer, Picker } from './balancer/balancer.ts';
 import { below, checkEnv, type Env, inBackground, systemEnv } from './base/env.ts';
 import { bad, checkFunction, checkNumber, FairleadError } from './base/errors.ts';
-import { checkKind, type FailureKind } from './base/failure-kind.ts';
+import type { FailureKind } from './base/failure-kind.ts';
 import { refusal } from './base/refusal.ts';
 import { abortable, listen, onAbort, sleep } from './base/signal.ts';
 import type { Discovery } from './discovery/discovery.ts';
@@ -15,7 +15,7 @@ import type { HealthMonitor, MakeHealth } from './model/health.ts';
 import { noLoad } from './model/load.ts';
 import { Attempt, Member, type Site } from './model/member.ts';
 import { blame, guarded, type Observer, tell } from './model/observer.ts';
-import { anyError, type Classifier, type Outcome } from './model/outcome.ts';
+import { anyError, type Classifier, kindBy, type Outcome } from './model/outcome.ts';
 import type { Restore, SavedPool } from './model/saved.ts';
 import { Vitals } from './model/vitals.ts';
 
@@ -390,7 +390,12 @@ export class Pool {
           : signal?.aborted
             ? this.#onAbort(attempt, call, signal.reason)
             : this.#judge('error', error);
-        const kind = outcome === 'failure' ? (signal?.aborted ? 'timeout' : this.#kindOf(error)) : undefined;
+        const kind =
+          outcome === 'failure'
+            ? signal?.aborted
+              ? 'timeout'
+              : kindBy(this.#classifier, error, this.#site.observer)
+            : undefined;
         this.#settle(attempt, call, outcome, error, undefined, kind);
         throw error;
       },
@@ -465,15 +470,6 @@ export class Pool {
       outcome = part.verdict?.(elapsed, reason);
     }
     return outcome ?? 'ignored';
-  }
-
-  /** What the classifier says of how an attempt failed, if it says anything; else its error tells. */
-  #kindOf(error: unknown): FailureKind | undefined {
-    if (this.#classifier.kind === undefined) return undefined;
-    return guarded(this.#site.observer, 'classifier', () => {
-      const kind = this.#classifier.kind!(error);
-      return kind && checkKind('kind', kind);
-    });
   }
 
   #judge(what: 'value' | 'error', result: unknown): Outcome {

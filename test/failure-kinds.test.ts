@@ -10,7 +10,7 @@ import {
   timeout,
 } from 'fairlead/core';
 import { describe, expect, test } from 'vitest';
-import { rig, watch } from './helpers.ts';
+import { rig, running, watch } from './helpers.ts';
 import { refusing, serve, serveRaw } from './transport/servers.ts';
 
 const never: Task<never> = () => new Promise(() => {});
@@ -25,6 +25,7 @@ const classifier: Classifier = {
   kind: error => {
     if (error === 'reply') return 'answer';
     if (error === 'nonsense') return 'bad' as FailureKind;
+    if (error === 'null') return null as unknown as undefined;
     return undefined;
   },
 };
@@ -38,6 +39,7 @@ describe('how an attempt failed is told in its event, its record, and to its bre
     ['timeout', 'the task had a time-out of its own', throws(new DOMException('late', 'TimeoutError'))],
     ['error', 'anything else', throws(new Error('reset'))],
     ['error', 'the classifier says nonsense', throws('nonsense')],
+    ['error', 'the classifier says null', throws('null')],
     [undefined, 'nothing, for it is not to blame', throws('mine')],
     [undefined, 'nothing, for it did well', async () => 200],
   ])('%s: %s', async (kind, _, task) => {
@@ -63,6 +65,7 @@ describe('how an attempt failed is told in its event, its record, and to its bre
     const fate = watch(client.run(task));
     await clock.advance(100);
     expect(fate.state).not.toBe('pending');
+    expect(running(client)).toBe(0);
     expect(told).toEqual([kind]);
     expect(events).toEqual([kind]);
     expect(failed.map(({ kind }) => kind)).toEqual(kind === undefined ? [] : [kind]);

@@ -1,5 +1,6 @@
-import type { FailureKind } from '../base/failure-kind.ts';
+import { checkKind, type FailureKind } from '../base/failure-kind.ts';
 import type { LoadReport } from './load.ts';
+import { guarded, type Observer } from './observer.ts';
 
 /** What an attempt says of its member: not whether the caller is pleased. */
 export type Outcome =
@@ -33,3 +34,16 @@ export const anyError: Classifier = {
   value: () => 'success',
   error: () => 'failure',
 };
+
+/** What the classifier says of how an attempt failed, if it says anything: else the error's code does. */
+export function kindBy(
+  classifier: Classifier,
+  error: unknown,
+  observer: Observer | undefined,
+): FailureKind | undefined {
+  if (classifier.kind === undefined) return undefined;
+  return guarded(observer, 'classifier', () => {
+    const kind = classifier.kind!(error) as FailureKind | null | undefined;
+    return kind == null ? undefined : checkKind('kind', kind);
+  });
+}

@@ -4,7 +4,7 @@ import { refusal } from '../base/refusal.ts';
 import type { BreakerState, MakeBreaker } from '../model/breaker.ts';
 import type { Call, Task } from '../model/call.ts';
 import { blame, guarded, tell } from '../model/observer.ts';
-import type { Outcome } from '../model/outcome.ts';
+import { kindBy, type Outcome } from '../model/outcome.ts';
 import type { Policy } from './policy.ts';
 
 /**
@@ -67,8 +67,7 @@ export function serviceBreaker(make: MakeBreaker): Policy {
       const outcome = guarded(observer, 'classifier', () => classifier[threw ? 'error' : 'value'](result));
       return outcome === 'success' || outcome === 'failure' ? outcome : 'ignored';
     };
-    const kindOfError = (error: unknown): FailureKind =>
-      guarded(observer, 'classifier', () => classifier.kind?.(error)) ?? kindOf(error);
+    const kindOfError = (error: unknown): FailureKind => kindBy(classifier, error, observer) ?? kindOf(error);
 
     return <T>(task: Task<T>, call: Call): Promise<T> => {
       const now = clock.now();

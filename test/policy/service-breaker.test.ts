@@ -167,6 +167,20 @@ test('a hedge that won is a success, whatever became of the attempt that lost', 
   expect(state()).toBe('open');
 });
 
+test('a kind that is none is a fault, and the error tells', async () => {
+  const policies = [serviceBreaker(consecutiveFailures({ threshold: 1, counts: ['error'] }))];
+  const classifier: Classifier = {
+    value: () => 'success',
+    error: () => 'failure',
+    kind: () => 'bad' as 'error',
+  };
+  const { fail, state, lines } = await clientOf(policies, { classifier });
+  await fail(1);
+  expect(state()).toBe('open');
+  const fault = 'fault classifier kind is "bad"; it must be connect, timeout, answer, error';
+  expect(lines.filter(line => line.startsWith('fault'))).toEqual([fault, fault]);
+});
+
 test('answers that the classifier finds bad are failures, of the kind it can be told by', async () => {
   const classifier: Classifier = {
     value: value => (value === 503 ? 'failure' : 'success'),
