@@ -238,7 +238,7 @@ export class Pool {
     const { clock, observer } = this.#site;
     const picker = this.#picker;
     // A call that has begun goes on to its end, retries included.
-    if (this.#closed !== undefined && (this.#halted || call.member === undefined)) return this.#closed;
+    if (this.#closed !== undefined && (this.#halted || call.attempt === 0)) return this.#closed;
     if (picker === undefined) return this.#noEndpoints('discovery gave no set yet');
     const now = clock.now();
     // Who has tried nobody need not be asked for the untried ones first.

@@ -28,6 +28,23 @@ describe('close with drain', () => {
     expect([closed.state, clock.pending]).toEqual(['resolved', 0]);
   });
 
+  test.each([
+    ['retries', [retry(), timeout(1000)], () => Promise.reject(new Error('once'))],
+    ['hedges', [hedge({ delay: 100, ratio: 1, budget: false })], never],
+  ] as const)('also for %s that have a signal of their own', async (_, policies, first) => {
+    const { client, clock } = rig(2, { policies });
+    const begin = deferred();
+    let runs = 0;
+    const call = watch(
+      client.run(() => (++runs === 1 ? begin.promise.then(first) : Promise.resolve('again'))),
+    );
+    await clock.advance(0);
+    const closed = watch(client.close({ drain: 1000 }));
+    begin.resolve();
+    await clock.advance(200);
+    expect([call.value, closed.state]).toEqual(['again', 'resolved']);
+  });
+
   test('also for a call between two attempts', async () => {
     const { client, clock } = rig(1, { policies: [retry({ backoff: () => 400 })] });
     let runs = 0;
