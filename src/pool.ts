@@ -562,6 +562,7 @@ export class Pool {
     if (!this.#stop.signal.aborted) guarded(this.#site.observer, 'health', () => this.#health?.set(active));
     this.#mostRefused = Math.floor(active.length * (1 - this.#panicBelow));
     this.#picker = picker;
+    for (const { id } of added) this.#restore?.came(id);
     tell(this.#site.observer, 'members', { added, removed, updated, size: next.size });
   }
 

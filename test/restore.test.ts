@@ -7,6 +7,7 @@ import {
   consecutiveFailures,
   createClient,
   failureRate,
+  jump,
   outliers,
   restoreFrom,
   roundRobin,
@@ -29,6 +30,7 @@ async function processAt(
   wall: number | undefined,
   { restore, ...options }: Partial<Omit<ClientOptions, 'restore'>> & { readonly restore?: SavedPool } = {},
   set = [a, b],
+  before = (): void => {},
 ) {
   const manual = manualClock((origin = (origin * 7 + 123_457) % 1_000_000));
   const start = manual.now();
@@ -49,6 +51,8 @@ async function processAt(
     ...options,
     ...(restore && { restore: restoreFrom(restore) }),
   });
+  await settled();
+  before();
   await client.ready();
   return { client, lines, change, advance: manual.advance };
 }
@@ -173,6 +177,19 @@ test('only the same id at the same address is restored, whenever it first comes;
   second.change([a, b]);
   await settled();
   expect(states(second.client)).toBe('a closed, b closed');
+});
+
+test('a member of a set that the balancer refuses is restored when a better set comes', async () => {
+  const first = await processAt(1e12);
+  await fail(first.client, 'b');
+  const restore = written(first.client.pool.save());
+  const shard = (shard: number) => ({ metadata: { shard: String(shard) } });
+  const { discovery, set } = scriptedDiscovery([endpoint('b', shard(1))]);
+  const second = await processAt(1e12, { restore, balancer: jump(), discovery }, undefined, () =>
+    set([endpoint('a', shard(0)), endpoint('b', shard(1))]),
+  );
+  expect(second.lines).toContain('fault balancer jump needs shards 0 to 1 without a gap; 0 is missing');
+  expect(states(second.client)).toBe('a closed, b open');
 });
 
 test('who was isolated by hand stays so until released', async () => {

@@ -31,6 +31,8 @@ export interface Restore {
   member(breaker: Breaker, endpoint: Endpoint, clock: Clock): void;
   /** The same for the breakers round the service, by their number from 0. */
   service(breaker: Breaker, index: number, clock: Clock): void;
+  /** A member of that id is in the set, at whatever address: it knows better from then on. */
+  came(id: string): void;
 }
 
 /**
@@ -57,11 +59,11 @@ export function restoreFrom(saved: SavedPool): Restore {
     isolated,
     member(breaker, { id, host, port }, clock) {
       const found = members.get(id);
-      members.delete(id); // who has come once knows better from then on
       if (found?.host === host && found.port === port) restore(breaker, found.breaker, clock);
     },
     service(breaker, index, clock) {
       if (service[index] != null) restore(breaker, service[index], clock);
     },
+    came: id => void members.delete(id),
   };
 }
