@@ -40,6 +40,7 @@ export class Vitals {
       if (!member.spared) this.#heeded--;
     }
     this.#count(member);
+    if (this.#heeded < this.#limit && this.#heeded < this.refused) this.#heedAnother();
     return all && !member.refused ? this.#members : NOBODY;
   }
 
@@ -52,6 +53,14 @@ export class Vitals {
     for (const { free, spared, coolUntil } of this.#members)
       if (free) first = Math.min(first, spared ? Number.NEGATIVE_INFINITY : coolUntil);
     return first === Number.POSITIVE_INFINITY ? Number.NEGATIVE_INFINITY : first;
+  }
+
+  /** One who was spared need not be any longer. */
+  #heedAnother(): void {
+    const spared = this.#members.find(member => member.spared);
+    if (spared === undefined) return;
+    spared.spared = false;
+    this.#heeded++;
   }
 
   #count(member: Member): void {

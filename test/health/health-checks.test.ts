@@ -88,6 +88,20 @@ describe('a member whose checks fail', () => {
     expect(picks(20).size).toBe(2);
   });
 
+  test('gets calls, for too many are refused, only until one of those is well again', async () => {
+    const { ill, check } = patients();
+    for (const { id } of endpoints(4)) ill.add(id);
+    const { clock, picks } = await poolOf(4, check, {}, { maxRefused: 0.5 });
+    await clock.advance(2000);
+    const spared = picks(20);
+    const well = endpoints(4).find(({ id }) => !spared.has(id))!.id;
+    ill.delete(well);
+    await clock.advance(10_000);
+    const called = picks(20);
+    expect(called.has(well)).toBe(true);
+    expect([...called].filter(id => ill.has(id))).toHaveLength(1);
+  });
+
   test('one pass in between starts the row anew', async () => {
     let n = 0;
     const { clock, lines } = await poolOf(1, async () => {
