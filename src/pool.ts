@@ -156,7 +156,7 @@ export class Pool {
       if (!member.active) return;
       const changed = member.unhealthy === healthy;
       member.unhealthy = !healthy;
-      if (healthy) guarded(observer, 'breaker', () => member.breaker.hint?.(env.clock.now()));
+      if (healthy) member.hint(this.#site, env.clock.now());
       if (!changed) return;
       this.#vitals.moved(member);
       tell(observer, 'health', { member, healthy, error });
@@ -559,10 +559,10 @@ export class Pool {
     this.#members = next;
     this.#active = active;
     this.#vitals.set(active, this.#maxRefused);
-    if (!this.#stop.signal.aborted) guarded(this.#site.observer, 'health', () => this.#health?.set(active));
     this.#mostRefused = Math.floor(active.length * (1 - this.#panicBelow));
     this.#picker = picker;
     for (const { id } of added) this.#restore?.came(id);
+    if (!this.#stop.signal.aborted) guarded(this.#site.observer, 'health', () => this.#health?.set(active));
     tell(this.#site.observer, 'members', { added, removed, updated, size: next.size });
   }
 

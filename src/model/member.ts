@@ -123,6 +123,16 @@ export class Member {
     this.failedAt = now;
   }
 
+  /** Something else than a probe says that it is well. */
+  hint(site: Site, now: number): void {
+    const { breaker } = this;
+    guarded(site.observer, 'breaker', () => {
+      const from = breaker.state;
+      breaker.hint?.(now);
+      if (breaker.state !== from) moved(this, from, site, now);
+    });
+  }
+
   /** Takes in what discovery says of it now. */
   update(endpoint: Endpoint): void {
     this.endpoint = endpoint;
@@ -224,7 +234,7 @@ export class Attempt implements Flight {
     if (breaker.state !== from) moved(member, from, this.#site, now);
     // It was called although refused, as in panic, and did well: no reason to wait any longer with the probe.
     else if (from === 'open' && outcome === 'success' && breaker.epoch === this.epoch)
-      guarded(observer, 'breaker', () => breaker.hint?.(now));
+      member.hint(this.#site, now);
     try {
       member.load.end(this, outcome, now);
     } catch (fault) {
@@ -238,15 +248,15 @@ export class Attempt implements Flight {
 const LONGEST_COOL = 300_000;
 
 /** A member shown to be well starts afresh: else what it cost while it was ill would keep it idle for long. */
-function moved(member: Member, from: BreakerState, { observer }: Site, now: number): void {
+function moved(member: Member, from: BreakerState, site: Site, now: number): void {
+  const { observer } = site;
   const to = member.breaker.state;
   member.heed();
   const rest = member.vitals.moved(member);
   if (to === 'closed') {
     member.failing = 0;
     guarded(observer, 'load', () => member.load.forgive?.());
-    for (const { breaker } of rest)
-      if (breaker.state === 'open') guarded(observer, 'breaker', () => breaker.hint?.(now));
+    for (const other of rest) if (other.breaker.state === 'open') other.hint(site, now);
   }
   tell(observer, 'breaker', { member, from, to });
 }

@@ -1,4 +1,5 @@
 import {
+  type Breaker,
   Call,
   consecutiveFailures,
   type Endpoint,
@@ -6,6 +7,7 @@ import {
   type HealthCheckOptions,
   healthChecks,
   type MakeBreaker,
+  type Outcome,
   Pool,
   type PoolOptions,
   roundRobin,
@@ -111,6 +113,69 @@ describe('a member whose checks fail', () => {
     expect(n).toBeGreaterThan(20);
     expect(lines.filter(line => line.startsWith('health'))).toEqual([]);
   });
+});
+
+test('a pass may close a breaker of the user, which is then counted among the well', async () => {
+  class Closable implements Breaker {
+    readonly passive = true;
+    state: 'closed' | 'open' = 'closed';
+    epoch = 0;
+    allows = (): boolean => this.state === 'closed';
+    begin(): void {}
+    end(outcome: Outcome): void {
+      if (outcome === 'failure') this.#move('open');
+    }
+    hint(): void {
+      if (this.state === 'open') this.#move('closed');
+    }
+    #move(to: 'closed' | 'open'): void {
+      this.state = to;
+      this.epoch++;
+    }
+  }
+  const { clock, pool, lines, picks } = await poolOf(
+    2,
+    async () => true,
+    {},
+    {
+      breaker: () => new Closable(),
+      panic: { below: 1, fail: true },
+    },
+  );
+  pool.pick(new Call()).end('failure');
+  expect(() => picks(1)).toThrow('1 of 2 endpoints are refused');
+  await clock.advance(10_000);
+  expect(picks(4).size).toBe(2);
+  const moves = lines.filter(line => line.startsWith('breaker')).map(line => line.replace(/ m00\d/, ''));
+  expect(moves).toEqual(['breaker closed open', 'breaker open closed']);
+});
+
+test('whoever picks when told of the health of newcomers has one of the new set', async () => {
+  const { check } = patients();
+  const picked: string[] = [];
+  const faults: unknown[] = [];
+  let pool: Pool | undefined;
+  const made = await poolOf(
+    2,
+    check,
+    { initially: 'unhealthy' },
+    {
+      observer: {
+        health() {
+          const attempt = pool?.pick(new Call());
+          if (attempt) picked.push(attempt.endpoint.id);
+          attempt?.end('ignored');
+        },
+        fault: fault => faults.push(fault),
+      },
+    },
+  );
+  pool = made.pool;
+  made.source.set([endpoint('x'), endpoint('y')]);
+  await settled();
+  expect(picked.length).toBeGreaterThan(0);
+  for (const id of picked) expect(['x', 'y']).toContain(id);
+  expect(faults).toEqual([]);
 });
 
 describe('what counts as a failure of a check', () => {
