@@ -4,6 +4,7 @@ import { listen, onAbort, relay, relayWhile } from '../base/signal.ts';
 import { type Call, partOf, type Run, type Task } from '../model/call.ts';
 import { guarded, tell } from '../model/observer.ts';
 import type { Policy, PolicyContext } from './policy.ts';
+import { promised } from './promised.ts';
 import { purseOf } from './purse.ts';
 import { type RetryBudget, retryBudget } from './retry-budget.ts';
 
@@ -185,13 +186,7 @@ function race<T>(
       const runner: Runner = { part, controller, startedAt, leave };
       running.add(runner);
       hedgeLater();
-      let result: Promise<T>;
-      try {
-        result = next(task, part);
-      } catch (error) {
-        result = Promise.reject(error); // a policy inside that throws instead of rejecting
-      }
-      result.then(
+      promised(next, task, part).then(
         value => {
           ended(runner);
           if (decided) return void guarded(observer, 'classifier', () => classifier.discard?.(value));

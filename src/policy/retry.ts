@@ -6,6 +6,7 @@ import type { Call, Task } from '../model/call.ts';
 import { blame, type GiveUpReason, guarded, tell } from '../model/observer.ts';
 import { gaveUp } from './give-up.ts';
 import type { Policy } from './policy.ts';
+import { promised } from './promised.ts';
 import { purseOf } from './purse.ts';
 import type { RetryBudget } from './retry-budget.ts';
 
@@ -149,13 +150,7 @@ export function retry(options: RetryOptions = {}): Policy {
     const run = <T>(task: Task<T>, call: Call, n: number): Promise<T> => {
       call.outcome = undefined; // if it does not get as far as a member, the last outcome is not this try's
       const startedAt = call.deadline === undefined ? 0 : clock.now();
-      let running: Promise<T>;
-      try {
-        running = Promise.resolve(next(task, call));
-      } catch (error) {
-        running = Promise.reject(error); // a policy inside that throws instead of rejecting
-      }
-      return running.then(
+      return promised(next, task, call).then(
         value => {
           const failed = ended(call, n);
           if (failed !== undefined) return settle(task, call, n, failed, false, value);

@@ -6,6 +6,7 @@ import type { Call, Task } from '../model/call.ts';
 import { blame, guarded, tell } from '../model/observer.ts';
 import { kindBy, type Outcome } from '../model/outcome.ts';
 import type { Policy } from './policy.ts';
+import { promised } from './promised.ts';
 
 /**
  * A breaker round the whole service, beside those of its members: while it is open, calls are refused with a
@@ -78,13 +79,7 @@ export function serviceBreaker(make: MakeBreaker): Policy {
       begin(now);
       const { epoch } = breaker;
       const before = call.attempt;
-      let running: Promise<T>;
-      try {
-        running = Promise.resolve(next(task, call));
-      } catch (error) {
-        running = Promise.reject(error); // a policy inside that throws instead of rejecting
-      }
-      return running.then(
+      return promised(next, task, call).then(
         value => {
           const outcome = call.attempt === before ? 'ignored' : judge(call, false, value);
           end(outcome, now, epoch, outcome === 'failure' ? 'answer' : undefined);
