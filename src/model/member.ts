@@ -116,6 +116,12 @@ export class Member {
     return (this.breaker.allows(now) && !this.unhealthy && now >= this.coolUntil) || this.spared;
   }
 
+  /** Takes in that an attempt succeeded. */
+  succeeded(now: number): void {
+    this.failing = 0;
+    if ((this.doubts & COOLING) !== 0 && now >= this.#coolUntil) this.coolUntil = Number.NEGATIVE_INFINITY;
+  }
+
   /** Takes in that an attempt failed. */
   failed(startedAt: number, now: number): void {
     if (this.failing === 0) this.failingSince = now;
@@ -220,7 +226,7 @@ export class Attempt implements Flight {
     if (outcome === 'failure') this.kind = kind ?? kindOf(error);
     member.inFlight--;
     member.vitals.inFlight--;
-    if (outcome === 'success') member.failing = 0;
+    if (outcome === 'success') member.succeeded(now);
     else if (outcome === 'failure') member.failed(this.startedAt, now);
     if (outcome === 'failure' && this.retryAfter! > 0)
       member.coolUntil = Math.max(member.coolUntil, now + Math.min(LONGEST_COOL, this.retryAfter!));

@@ -1,6 +1,7 @@
 import {
   type Classifier,
   consecutiveFailures,
+  type Member,
   type RetryBudget,
   retry,
   retryBudget,
@@ -229,6 +230,23 @@ describe('when all members ask to be left alone', () => {
     await clock.advance(100);
     expect([fate.value, closed.state, clock.pending]).toEqual(['enough', 'resolved', 0]);
   });
+});
+
+test('nothing speaks against a member any more that succeeds once its rest is over', async () => {
+  const members = new Set<Member>();
+  const { client, clock } = rig(1, {
+    classifier,
+    observer: { attempt: ({ member }) => members.add(member) },
+  });
+  await client.ready();
+  await client.run(busy(100)).catch(() => {});
+  const [member] = members;
+  await client.run(async () => {}); // in panic
+  expect(member!.doubts).not.toBe(0);
+  await clock.advance(100);
+  expect(member!.doubts).not.toBe(0); // looking changes nothing
+  await client.run(async () => {});
+  expect(member!.doubts).toBe(0);
 });
 
 describe('the budget counts retries that wait', () => {
