@@ -76,8 +76,12 @@ export function createClient(options: ClientOptions): Client {
       try {
         checkFunction('task', task);
         const call = new Call(given);
+        if (!pool.closed) call.admit();
         if (given?.repeatable === undefined) call.repeatable = repeatable;
-        return run(task, call);
+        const running = run(task, call);
+        if (typeof running?.then !== 'function')
+          throw bad('what a policy answers a call', running, 'a promise');
+        return running;
       } catch (error) {
         return Promise.reject(error);
       }

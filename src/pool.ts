@@ -161,6 +161,9 @@ export class Pool {
       this.#vitals.moved(member);
       tell(observer, 'health', { member, healthy, error });
     });
+    // Such as what a check answers that was not put into `healthChecks`.
+    if (options.health !== undefined && typeof this.#health?.set !== 'function')
+      throw bad('what health makes', this.#health, 'a monitor, as of healthChecks({ check })');
     this.#first = new Promise((resolve, reject) => {
       const { signal } = this.#stop;
       signal.addEventListener('abort', () => reject(signal.reason), { once: true });
@@ -201,6 +204,11 @@ export class Pool {
     return abortable(Promise.race([this.#first, late]), signal).finally(cancel);
   }
 
+  /** Whether it refuses new calls. */
+  get closed(): boolean {
+    return this.#closed !== undefined;
+  }
+
   /** Who is in the set, drained ones included. */
   get size(): number {
     return this.#members.size;
@@ -237,8 +245,8 @@ export class Pool {
   #pick(call: Call): Attempt | FairleadError {
     const { clock, observer } = this.#site;
     const picker = this.#picker;
-    // A call that has begun goes on to its end, retries included.
-    if (this.#closed !== undefined && (this.#halted || call.attempt === 0)) return this.#closed;
+    // A call that is under way goes on to its end, retries included.
+    if (this.#closed !== undefined && (this.#halted || !call.admitted)) return this.#closed;
     if (picker === undefined) return this.#noEndpoints('discovery gave no set yet');
     const now = clock.now();
     // Who has tried nobody need not be asked for the untried ones first.

@@ -628,6 +628,26 @@ test.each(BALANCERS)('%s picks all the same where chance answers 1, which it sho
   for (let i = 0; i < 5; i++) expect(await client.run(async () => 1)).toBe(1);
 });
 
+describe('what was to be called, and was not', () => {
+  test('a check in the place of what asks it is refused when given', () => {
+    const check = async () => true;
+    expect(() => createClient({ discovery, balancer, health: check as never })).toThrow(
+      'what health makes is [object Promise]; it must be a monitor, as of healthChecks({ check })',
+    );
+  });
+
+  test('a policy: the call fails, and says what is wrong', async () => {
+    const { client, clock } = rig(1, { policies: [retry as never] });
+    const call = watch(client.run(async () => 1));
+    await clock.advance(0);
+    expect(call.value).toMatchObject({
+      name: 'TypeError',
+      message: 'what a policy answers a call is a function; it must be a promise',
+    });
+    await client.close();
+  });
+});
+
 test('options may be undefined, as if they were absent', () => {
   const pool = new Pool({
     discovery,

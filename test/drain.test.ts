@@ -1,4 +1,4 @@
-import { consecutiveFailures, FairleadError, hedge, retry, timeout } from 'fairlead/core';
+import { consecutiveFailures, FairleadError, hedge, limit, retry, sleep, timeout } from 'fairlead/core';
 import { describe, expect, test } from 'vitest';
 import { countedSignal, deferred, rig, running, watch } from './helpers.ts';
 
@@ -43,6 +43,19 @@ describe('close with drain', () => {
     begin.resolve();
     await clock.advance(200);
     expect([call.value, closed.state]).toEqual(['again', 'resolved']);
+  });
+
+  test('also for calls that wait in a line for their turn, though not for later ones', async () => {
+    const { client, clock } = rig(1, { policies: [limit({ concurrency: 1, queue: 5, timeout: 5000 })] });
+    const task = () => sleep(clock, 100).then(() => 'done');
+    const calls = [1, 2, 3].map(() => watch(client.run(task)));
+    await clock.advance(0);
+    const closed = watch(client.close({ drain: 1000 }));
+    const later = watch(client.run(task));
+    for (let i = 0; i < 6; i++) await clock.advance(100);
+    expect(calls.map(({ value }) => value)).toEqual(['done', 'done', 'done']);
+    expect(later.value).toMatchObject({ code: 'CLOSED' });
+    expect([closed.state, clock.pending]).toEqual(['resolved', 0]);
   });
 
   test('also for a call between two attempts', async () => {

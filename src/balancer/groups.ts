@@ -90,6 +90,13 @@ export interface GroupShares {
   readonly order: readonly number[];
 }
 
+/**
+ * Whether a call has failed twice, and nowhere but among these members: it may be that all of them are down, and that nobody
+ * knows yet. Then its next attempt is better made elsewhere.
+ */
+export const hasFailed = ({ tried }: Call, members: readonly Member[]): boolean =>
+  tried.length > 1 && tried.every(member => members.includes(member));
+
 /** A key's place from 0 to 1, another for each seed: what decides by it moves as few keys as can be. */
 export const placeOf = (key: string, seed: number): number => xxh32(key, seed) / 2 ** 32;
 

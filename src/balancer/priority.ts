@@ -3,7 +3,7 @@ import { checkNumber } from '../base/errors.ts';
 import { type Call, PANIC } from '../model/call.ts';
 import type { Member } from '../model/member.ts';
 import type { Balancer, Picker } from './balancer.ts';
-import { exceeds, Groups, placeOf, sumUp } from './groups.ts';
+import { exceeds, Groups, hasFailed, placeOf, sumUp } from './groups.ts';
 import { type Inner, InnerBalancers } from './inner.ts';
 import { explained } from './narrowed.ts';
 
@@ -90,10 +90,11 @@ function pickerOf(groups: Groups<number>, overprovisioning: number, keyed: boole
     const probed = groups.probe(call, now);
     if (probed !== undefined) return probed;
     const level = levelOf(call);
-    let member = all[level]!.picker(call, now);
+    const shunned = hasFailed(call, all[level]!.members);
+    let member = shunned ? undefined : all[level]!.picker(call, now);
     for (let i = 0; i < size && member === undefined; i++)
       if (i !== level) member = all[i]!.picker(call, now);
-    return member;
+    return shunned ? (member ?? all[level]!.picker(call, now)) : member;
   };
   return explained(pick, groups.pickers, (call, now) => {
     look(now);

@@ -3,7 +3,7 @@ import { type Call, PANIC } from '../model/call.ts';
 import type { Member } from '../model/member.ts';
 import type { Picker, Preference } from './balancer.ts';
 import { isSound } from './census.ts';
-import { exceeds, type Groups, placeOf, sumUp } from './groups.ts';
+import { exceeds, type Groups, hasFailed, placeOf, sumUp } from './groups.ts';
 import { explained } from './narrowed.ts';
 import { priceOf, type ZoneCost } from './zone-cost.ts';
 import type { ZoneMemory } from './zone-memory.ts';
@@ -125,7 +125,7 @@ export function zonedPicker(
     const probed = groups.probe(call, now);
     if (probed !== undefined) return probed;
     const among = spillOf(call);
-    if (!stays(call, among))
+    if (!stays(call, among) || hasFailed(call, all[home]!.members))
       return elsewhere(call, now, among) ?? (home < 0 ? undefined : all[home]!.picker(call, now));
     const member = all[home]!.picker(call, now);
     if (member === undefined) return elsewhere(call, now, among);

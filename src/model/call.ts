@@ -67,6 +67,7 @@ export class Call {
   beaten = false;
   #attempts: AttemptRecord[] | undefined;
   #begun = 0;
+  #admitted = false;
 
   /**
    * @throws TypeError if `key` is not a string, `signal` not an AbortSignal or `repeatable` not a `Repeatable`
@@ -121,6 +122,16 @@ export class Call {
   /** How many attempts of the whole call have begun: for a task that begins, the number of its own, from 1. */
   get attempt(): number {
     return this.whole === undefined ? this.#begun : this.whole.attempt;
+  }
+
+  /** Whether it is under way, as a whole: then it goes on to its end when the client is closed. */
+  get admitted(): boolean {
+    return this.whole === undefined ? this.#admitted || this.#begun > 0 : this.whole.admitted;
+  }
+
+  /** Used by the client: it may wait for its turn before its first attempt. */
+  admit(): void {
+    this.#admitted = true;
   }
 
   /** Used by the pool. */

@@ -1,10 +1,20 @@
-import { Acceptance, type Balancer, Call, leastRequest, random, ring, roundRobin } from 'fairlead/core';
+import {
+  Acceptance,
+  type Balancer,
+  Call,
+  leastRequest,
+  random,
+  retry,
+  ring,
+  roundRobin,
+} from 'fairlead/core';
 import { seededRandom } from 'fairlead/testing';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { preferZone } from '../../src/balancer/prefer-zone.ts';
 import { priority } from '../../src/balancer/priority.ts';
 import type { Attempt } from '../../src/model/member.ts';
+import { rig, watch } from '../helpers.ts';
 import { type Given, Stage, some, someKeys } from './wrapping.ts';
 
 // The breakers of a stage move by hand only, and here nobody moves them: what is known is known from calls alone.
@@ -214,4 +224,30 @@ test('whoever was ill, and however long, all calls come home once everybody is w
     }),
     { numRuns: 30 },
   );
+});
+
+describe('all of the own zone, or of the first level, are down, and nobody knows yet', () => {
+  test.each([
+    ['preferZone', preferZone(leastRequest, { zone: 'a' })],
+    ['preferZone, round robin', preferZone(roundRobin, { zone: 'a' })],
+    ['preferZone, by keys', preferZone(ring, { zone: 'a' })],
+    ['priority', priority(leastRequest)],
+    ['priority, by keys', priority(ring)],
+  ])('%s: no call of three attempts fails, for the third is made elsewhere', async (_, balancer) => {
+    const set = ['a', 'b'].flatMap((zone, priority) =>
+      [1, 2, 3, 4, 5].map(i => ({ id: `${zone}${i}`, host: 'localhost', port: i, zone, priority })),
+    );
+    const { client, clock } = rig(set, { balancer, policies: [retry()] });
+    await clock.advance(0);
+    const task = async ({ id }: { readonly id: string }): Promise<string> => {
+      if (id.startsWith('a')) throw new Error(`${id} is down`);
+      return id;
+    };
+    for (let i = 0; i < 100; i++) {
+      const call = watch(client.run(task, { key: `key ${i}` }));
+      await clock.advance(20);
+      expect(call.value).toMatch(/^b/);
+    }
+    await client.close();
+  });
 });

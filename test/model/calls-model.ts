@@ -75,10 +75,6 @@ export class CallsModel {
     holds(!call.aborted(), () => 'an attempt begins after its call has been aborted');
     holds(!call.closed, () => 'an attempt begins of a call made after the client was closed');
     holds(!this.halted, () => 'an attempt begins after all was aborted');
-    holds(
-      this.closedAfter === undefined || tries.length > 0,
-      () => 'a call begins after the client was closed',
-    );
     holds(tries.length < this.#setup.attempts, () => `more than ${this.#setup.attempts} attempts`);
     const last = tries.at(-1);
     if (last === undefined) return;
