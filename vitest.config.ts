@@ -21,13 +21,7 @@ export default defineConfig({
     testTimeout: 60_000,
     // By default one processor is left idle: half of them on the machines that have two.
     maxWorkers: '100%',
-    exclude: ['test/integration/**', 'test/simulation/scenarios.test.ts', 'node_modules/**'],
-    typecheck: {
-      enabled: true,
-      include: ['test/**/*.test-d.ts'],
-      tsconfig: './tsconfig.json',
-      checker: 'tsc',
-    },
+    exclude: ['test/integration/**', 'test/simulation/**', 'node_modules/**'],
     coverage: { provider: 'v8', include: ['src/**/*.ts'], reporter: ['text', 'json-summary'] },
   },
 });

@@ -62,7 +62,7 @@ describeBalancer('jump, each member a shard', () => jumpByPlace(1), { shares: 'e
 describeBalancer('jump with replicas', () => jumpByPlace(2), { shares: false });
 
 /** Their points are hashed one by one for each set, which is most of what a law takes. */
-const FEWER = { fastCheck: { numRuns: 25 } };
+const FEWER = { fastCheck: { numRuns: 15 } };
 const byId = { name: ({ id }: { readonly id: string }) => id };
 // Of rings with 1024 points and more for five members, and of 160 for a weight of 1.
 describeBalancer('envoyRing', () => envoyRing(byId), { tolerance: 0.4, ...FEWER });

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { describe, test } from 'vitest';
 
 /** Of the default hundred: there are thirty balancers, and each run makes several of it. */
-const FEWER = { fastCheck: { numRuns: 50 } };
+const FEWER = { fastCheck: { numRuns: 30 } };
 
 /** Every balancer keeps these laws; `options` say how it shares calls out. */
 export function describeBalancer(name: string, make: () => Balancer, options?: BalancerLawOptions): void {

@@ -33,7 +33,7 @@ const WRAPPERS: readonly (readonly [string, (inner: Inner) => Balancer])[] = [
 ];
 
 // Runs are few, for there are many combinations.
-const fastCheck = { numRuns: 30 };
+const fastCheck = { numRuns: 15 };
 
 for (const [name, wrap] of WRAPPERS) {
   describeBalancer(`${name} round roundRobin`, () => wrap(roundRobin), {
