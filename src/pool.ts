@@ -162,8 +162,7 @@ export class Pool {
       tell(observer, 'health', { member, healthy, error });
     });
     // Such as what a check answers that was not put into `healthChecks`.
-    if (options.health !== undefined && typeof this.#health?.set !== 'function')
-      throw bad('what health makes', this.#health, 'a monitor, as of healthChecks({ check })');
+    if (options.health && !this.#health?.set) throw bad('what health makes', this.#health, 'a monitor');
     this.#first = new Promise((resolve, reject) => {
       const { signal } = this.#stop;
       signal.addEventListener('abort', () => reject(signal.reason), { once: true });
@@ -266,10 +265,10 @@ export class Pool {
     }
     const { size } = this.#members;
     if (this.#active.length === 0) {
-      return this.#noEndpoints(size === 0 ? 'there is no endpoint' : `all ${size} endpoints are drained`);
+      return this.#noEndpoints(size === 0 ? 'no endpoint' : `all ${size} endpoints are drained`);
     }
     if (this.#active.some(member => member.inFlight >= member.limit && !member.isolated)) {
-      const message = `all endpoints that may be called have as many attempts in flight as they may, ${this.#maxInFlight}`;
+      const message = `all endpoints that may be called have ${this.#maxInFlight} attempts in flight`;
       return refusal('OVERLOADED', message, call.attempts);
     }
     const some = panic > 0 ? `${this.#vitals.refused} of` : 'all';

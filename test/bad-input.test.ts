@@ -632,7 +632,7 @@ describe('what was to be called, and was not', () => {
   test('a check in the place of what asks it is refused when given', () => {
     const check = async () => true;
     expect(() => createClient({ discovery, balancer, health: check as never })).toThrow(
-      'what health makes is [object Promise]; it must be a monitor, as of healthChecks({ check })',
+      'what health makes is [object Promise]; it must be a monitor',
     );
   });
 

@@ -546,7 +546,7 @@ describe('picking', () => {
 
   test.each<[string, readonly Endpoint[] | undefined, string]>([
     ['before the first set', undefined, 'discovery gave no set yet'],
-    ['from an empty set', [], 'there is no endpoint'],
+    ['from an empty set', [], 'no endpoint'],
     [
       'from drained ones',
       [

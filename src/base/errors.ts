@@ -89,9 +89,7 @@ export function checkNumber(
   whole = false,
 ): number {
   if (!(typeof value === 'number' && value >= least && value <= most && !(whole && value % 1))) {
-    const bounded = most < Number.MAX_SAFE_INTEGER || most === Infinity;
-    const above = least === Number.MIN_VALUE ? 'above 0' : `from ${least}`;
-    const range = `a ${whole ? 'whole ' : ''}number ${above}${bounded ? ` to ${most}` : ' up'}`;
+    const range = `a ${whole ? 'whole ' : ''}number from ${least} to ${most}`;
     throw bad(name, value, range, typeof value === 'number' ? RangeError : TypeError);
   }
   return value;
