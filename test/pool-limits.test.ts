@@ -84,9 +84,7 @@ test('when all have as much as they may, the error says so, and that it is not t
   lines.length = 0;
   const error = await client.run(at).catch(error => error);
   expect(error).toMatchObject({ code: 'OVERLOADED', attempts: [] });
-  expect(error.message).toBe(
-    'all endpoints that may be called have 3 attempts in flight',
-  );
+  expect(error.message).toBe('all endpoints that may be called have 3 attempts in flight');
   expect(error.stack).not.toContain('\n');
   expect(lines).toEqual([]);
 });
