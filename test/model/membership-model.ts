@@ -20,6 +20,8 @@ export class MembershipModel {
   announced = false;
   /** Until when there was nobody to be picked, the last time. */
   emptyUntil = 0;
+  /** When the set changed, the last time. */
+  changedAt = 0;
   #closed = false;
   /** How many addresses an id has had. */
   readonly #addresses = new Map<string, number>();
@@ -75,6 +77,7 @@ export class MembershipModel {
       if (isNew(each)) this.#addresses.set(each.id, (this.#addresses.get(each.id) ?? 0) + 1);
     }
     if (this.active.length === 0) this.emptyUntil = now;
+    this.changedAt = now;
     this.members = set;
     this.announced = true;
   }

@@ -173,12 +173,14 @@ export class PoolDriver implements Driver {
           call.fate = { state: how, value };
           call.settledAt = this.#clock.now();
           const { empty, refused, full } = this.#state();
-          // What has ended since, at the same time, may have been in the way, and there may have been nobody.
-          const ended = this.#calls.tries.some(({ endedAt }) => endedAt === this.#clock.now());
+          // What has ended since, at the same time, may have been in the way; there may have been nobody, or others.
+          const now = this.#clock.now();
+          const ended = this.#calls.tries.some(({ endedAt }) => endedAt === now);
+          const changed = this.#members.changedAt === now;
           const state = {
-            empty: empty || this.#members.emptyUntil === this.#clock.now(),
-            refused: refused || (ended && !walk.panic),
-            full: full || (ended && walk.maxInFlight < Infinity),
+            empty: empty || this.#members.emptyUntil === now,
+            refused: refused || changed || (ended && !walk.panic),
+            full: full || ((ended || changed) && walk.maxInFlight < Infinity),
           };
           this.#calls.settles(call, walk.calm ? state : undefined);
         });
