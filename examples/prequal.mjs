@@ -28,7 +28,7 @@ const balanced = createFetch({ discovery: fixed(endpoints), balancer: prequal({ 
 const counts = new Map(endpoints.map(({ id }) => [id, 0]));
 balanced.client.on('attempt', ({ endpoint: { id } }) => counts.set(id, counts.get(id) + 1));
 for (let i = 0; i < 100; i++) {
-  await Promise.all([1, 2, 3].map(async () => (await balanced('http://work/')).text()));
+  await Promise.all([1, 2, 3].map(async () => (await balanced('http://jobs/')).text()));
 }
 console.log(counts);
 await balanced.close();
