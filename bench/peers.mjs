@@ -267,7 +267,7 @@ const PARTS = {
         opossum: () => breaker.fire(endpoint),
         opossumTimed: () => breakerTimed.fire(endpoint),
       },
-      { wait: true, ms: 40, rounds: 21 },
+      { wait: true, ms: 100, rounds: 15 },
     );
     const { bare, ours, oursTimed, cockatiel, opossum, opossumTimed } = results;
     return [
@@ -330,7 +330,7 @@ const PARTS = {
           ],
         }),
       },
-      { wait: true, rounds: 15 },
+      { wait: true, ms: 50, rounds: 15 },
     );
     const beside = (what, name, target) =>
       row(`client.run, ${what} (p2c, peakEwma, breaker, retry, budget)`, results[name], results.base, target);
@@ -345,6 +345,11 @@ const PARTS = {
       beside('and time-outs of attempt and call', 'both'),
       beside('all of these but hedge and time-outs', 'untimed'),
       beside('all of these', 'all', { atMost: 1.5 }),
+      row(
+        'client.run, all of these (p2c, peakEwma, breaker, retry, budget, a time-out of the attempt)',
+        results.all,
+        results.attempt,
+      ),
     ];
   },
 

@@ -1,5 +1,6 @@
-import { systemEnv } from './base/env.ts';
+import { checkEnv, systemEnv } from './base/env.ts';
 import { bad, checkFunction, checkNumber } from './base/errors.ts';
+import { HeldClock } from './base/held-clock.ts';
 import { Call, type CallOptions, type Repeatable, type Run, type Task } from './model/call.ts';
 import { anyError } from './model/outcome.ts';
 import { compose, type Policy } from './policy/policy.ts';
@@ -42,14 +43,17 @@ export interface Client {
  * @throws RangeError or TypeError that names the bad option
  */
 export function createClient(options: ClientOptions): Client {
-  const { env = systemEnv, classifier = anyError, observer, policies = [], repeatable = true } = options;
+  const { env: outside = systemEnv, classifier = anyError, observer } = options;
+  const { policies = [], repeatable = true } = options;
   if (!Array.isArray(policies)) throw bad('policies', policies, 'an array');
   for (const policy of policies) checkFunction('policy', policy);
   if (typeof repeatable !== 'boolean' && repeatable !== 'unsent') {
     throw bad('repeatable', repeatable, `true, false or 'unsent'`);
   }
   const around = compose(...policies);
-  const pool = new Pool(options);
+  const clock = new HeldClock(checkEnv(outside).clock);
+  const env = { clock, random: outside.random };
+  const pool = new Pool({ ...options, env });
   let run: Run;
   try {
     run = around(pool.run, {
@@ -57,7 +61,7 @@ export function createClient(options: ClientOptions): Client {
       classifier,
       observer,
       hasUntried: pool.hasUntried,
-      ready: signal => (pool.size > 0 ? undefined : pool.ready(signal)),
+      ready: call => (pool.size > 0 ? undefined : pool.ready(call.signal)),
       waits: pool.waits,
       enlist: pool.enlist,
     });
@@ -78,12 +82,16 @@ export function createClient(options: ClientOptions): Client {
         const call = new Call(given);
         if (!pool.closed) call.admit();
         if (given?.repeatable === undefined) call.repeatable = repeatable;
+        // Until the task is begun, or something is waited for, it is the same moment.
+        clock.hold();
         const running = run(task, call);
         if (typeof running?.then !== 'function')
           throw bad('what a policy answers a call', running, 'a promise');
         return running;
       } catch (error) {
         return Promise.reject(error);
+      } finally {
+        clock.release();
       }
     },
     ready: signal => pool.ready(signal),

@@ -37,11 +37,11 @@ export {
   utilizationRoundRobin,
 } from './balancer/utilization-round-robin.ts';
 export { weightedRoundRobin } from './balancer/weighted-round-robin.ts';
-export { type Clock, type Env, type Random, systemClock, systemEnv } from './base/env.ts';
+export { type Clock, type Env, type Random, systemClock, systemEnv, type Timer } from './base/env.ts';
 export { type AttemptRecord, FairleadError, type FairleadErrorCode } from './base/errors.ts';
 export type { FailureKind } from './base/failure-kind.ts';
 export { type HashFunction, xxh32 } from './base/hash.ts';
-export { sleep } from './base/signal.ts';
+export { type AbortListener, sleep } from './base/signal.ts';
 export { anyOf } from './breaker/any-of.ts';
 export { type ConsecutiveFailuresOptions, consecutiveFailures } from './breaker/consecutive-failures.ts';
 export { type FailureRateOptions, failureRate } from './breaker/failure-rate.ts';
@@ -72,11 +72,11 @@ export {
   Call,
   type CallOptions,
   type Filter,
+  type Judge,
   partOf,
   type Repeatable,
   type Run,
   type Task,
-  type Verdict,
 } from './model/call.ts';
 export type { Endpoint } from './model/endpoint.ts';
 export type { HealthCheck, HealthMonitor, MakeHealth } from './model/health.ts';

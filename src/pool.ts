@@ -1,23 +1,23 @@
 import type { Balancer, Picker } from './balancer/balancer.ts';
 import { below, checkEnv, type Env, inBackground, systemEnv } from './base/env.ts';
 import { bad, checkFunction, checkNumber, FairleadError } from './base/errors.ts';
-import type { FailureKind } from './base/failure-kind.ts';
 import { refusal } from './base/refusal.ts';
-import { abortable, listen, onAbort, sleep } from './base/signal.ts';
+import { abortable, sleep } from './base/signal.ts';
 import type { Discovery } from './discovery/discovery.ts';
 import { sameEndpoint } from './discovery/endpoints.ts';
 import { checkFollow, type FollowOptions, follow } from './discovery/follow.ts';
 import { type Explanation, explain } from './explain.ts';
 import { alwaysClosed, type Breaker, type BreakerState, type MakeBreaker } from './model/breaker.ts';
-import { type Acceptance, type Call, PANIC, ROUNDS, type Run, type Task } from './model/call.ts';
+import { type Acceptance, type Call, PANIC, prompt, ROUNDS, type Run } from './model/call.ts';
 import type { Endpoint } from './model/endpoint.ts';
 import type { HealthMonitor, MakeHealth } from './model/health.ts';
 import { noLoad } from './model/load.ts';
 import { Attempt, Member, type Site } from './model/member.ts';
 import { blame, guarded, type Observer, tell } from './model/observer.ts';
-import { anyError, type Classifier, kindBy, type Outcome } from './model/outcome.ts';
+import { anyError, type Classifier } from './model/outcome.ts';
 import type { Restore, SavedPool } from './model/saved.ts';
 import { Vitals } from './model/vitals.ts';
+import { Runner } from './runner.ts';
 
 export interface PoolOptions {
   /** Where the endpoints come from. */
@@ -83,7 +83,7 @@ export class Pool {
   readonly #site: Site;
   readonly #balancer: Balancer;
   readonly #makeBreaker: MakeBreaker;
-  readonly #classifier: Classifier;
+  readonly #runner: Runner;
   /** How many rounds a pick may take. */
   readonly #rounds: number;
   readonly #panicBelow: number;
@@ -104,9 +104,6 @@ export class Pool {
   #active: readonly Member[] = [];
   #picker: Picker | undefined;
   #discoveryError: unknown;
-  /** Aborts an attempt that runs under a signal. */
-  readonly #halts = new Set<() => void>();
-  #halted = false;
   /** What calls are refused with once it is closed. The signal has it too, but takes long to tell. */
   #closed: FairleadError | undefined;
 
@@ -146,7 +143,7 @@ export class Pool {
     this.#site = { clock: env.clock, observer };
     this.#balancer = balancer;
     this.#makeBreaker = breaker || (() => alwaysClosed);
-    this.#classifier = classifier;
+    this.#runner = new Runner(this.#site, classifier);
     this.#rounds = fail ? PANIC : ROUNDS;
     this.#panicBelow = panicBelow;
     this.#maxRefused = maxRefused;
@@ -245,7 +242,7 @@ export class Pool {
     const { clock, observer } = this.#site;
     const picker = this.#picker;
     // A call that is under way goes on to its end, retries included.
-    if (this.#closed !== undefined && (this.#halted || !call.admitted)) return this.#closed;
+    if (this.#closed !== undefined && (this.#runner.halted || !call.admitted)) return this.#closed;
     if (picker === undefined) return this.#noEndpoints('discovery gave no set yet');
     const now = clock.now();
     // Who has tried nobody need not be asked for the untried ones first.
@@ -277,12 +274,17 @@ export class Pool {
   }
 
   /** Runs the task at a picked endpoint and learns from how it ends. */
-  readonly run: Run = (task, call) => {
-    const { signal } = call;
-    if (signal?.aborted) return Promise.reject(signal.reason);
-    if (this.#picker === undefined) return this.ready(signal).then(() => this.run(task, call));
-    return this.#attempt(task, call);
-  };
+  readonly run: Run = prompt((task, call) => {
+    if (call.aborted) return Promise.reject(call.reason);
+    if (this.#picker === undefined) return this.ready(call.signal).then(() => this.run(task, call));
+    let attempt: Attempt | FairleadError;
+    try {
+      attempt = this.#pick(call);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    return attempt instanceof Attempt ? this.#runner.run(task, call, attempt) : Promise.reject(attempt);
+  });
 
   /** Whether a member is available that the call has not tried yet. */
   readonly hasUntried = (call: Call, now: number): boolean =>
@@ -369,125 +371,7 @@ export class Pool {
       if (left <= 0) break;
       if (idle < 2) await sleep(clock, Math.min(left, LOOK));
     }
-    this.#halted = true;
-    for (const halt of this.#halts) halt();
-    this.#halts.clear();
-  }
-
-  #attempt<T>(task: Task<T>, call: Call): Promise<T> {
-    let attempt: Attempt | FairleadError;
-    try {
-      attempt = this.#pick(call);
-    } catch (error) {
-      return Promise.reject(error);
-    }
-    if (!(attempt instanceof Attempt)) return Promise.reject(attempt);
-    const { signal } = call;
-    const { endpoint } = attempt.member;
-    const running =
-      signal === undefined ? begun(task, endpoint, signal, call) : this.#race(task, call, endpoint, signal);
-    return running.then(
-      value => {
-        this.#settle(attempt, call, this.#judge('value', value), undefined, value, 'answer');
-        return value;
-      },
-      error => {
-        const outcome = this.#halted
-          ? 'ignored'
-          : signal?.aborted
-            ? this.#onAbort(attempt, call, signal.reason)
-            : this.#judge('error', error);
-        const kind =
-          outcome === 'failure'
-            ? signal?.aborted
-              ? 'timeout'
-              : kindBy(this.#classifier, error, this.#site.observer)
-            : undefined;
-        this.#settle(attempt, call, outcome, error, undefined, kind);
-        throw error;
-      },
-    );
-  }
-
-  #settle(
-    attempt: Attempt,
-    call: Call,
-    outcome: Outcome,
-    error: unknown,
-    value: unknown,
-    kind: FailureKind | undefined,
-  ): void {
-    const { observer } = this.#site;
-    const classifier = this.#classifier;
-    if (classifier.report !== undefined && value !== undefined && attempt.member.load.report !== undefined) {
-      const report = guarded(observer, 'classifier', () => classifier.report!(value));
-      if (report !== undefined) attempt.report(report);
-    }
-    if (outcome === 'failure' && classifier.retryAfter !== undefined)
-      attempt.retryAfter = guarded(observer, 'classifier', () => classifier.retryAfter!(error ?? value));
-    attempt.end(outcome, error, kind);
-    if (outcome === 'success') call.ended(outcome);
-    else
-      call.ended(outcome, {
-        endpoint: attempt.endpoint.id,
-        outcome,
-        kind: attempt.kind,
-        elapsed: attempt.elapsed!,
-        error,
-        value,
-      });
-  }
-
-  /** Does not wait for a task that takes no notice of the signal; what it brings too late is let go of. */
-  #race<T>(task: Task<T>, call: Call, endpoint: Endpoint, signal: AbortSignal): Promise<T> {
-    return new Promise((resolve, reject) => {
-      const abort = (): void => {
-        this.#halts.delete(halt);
-        reject(signal.reason);
-      };
-      const halt = (): void => {
-        leave();
-        reject(this.#closed);
-      };
-      this.#halts.add(halt);
-      // Only the caller's signal may be shared by many.
-      const leave = call.whole === undefined ? onAbort(signal, abort) : listen(signal, abort);
-      begun(task, endpoint, signal, call).then(
-        value => {
-          leave();
-          this.#halts.delete(halt);
-          if (signal.aborted || this.#halted)
-            guarded(this.#site.observer, 'classifier', () => this.#classifier.discard?.(value));
-          resolve(value);
-        },
-        error => {
-          leave();
-          this.#halts.delete(halt);
-          reject(error);
-        },
-      );
-    });
-  }
-
-  /** Whoever aborted it knows what that says of the member; if nobody does, it was the caller, and says nothing. */
-  #onAbort({ startedAt }: Attempt, call: Call, reason: unknown): Outcome {
-    const elapsed = this.#env.clock.now() - startedAt;
-    let outcome: Outcome | undefined;
-    for (let part: Call | undefined = call; part !== undefined && outcome === undefined; part = part.whole) {
-      outcome = part.verdict?.(elapsed, reason);
-    }
-    return outcome ?? 'ignored';
-  }
-
-  #judge(what: 'value' | 'error', result: unknown): Outcome {
-    try {
-      const outcome = this.#classifier[what](result);
-      if (outcome === 'success' || outcome === 'failure' || outcome === 'ignored') return outcome;
-      throw bad(`the classifier's outcome`, outcome, `'success', 'failure' or 'ignored'`);
-    } catch (error) {
-      blame(this.#site.observer, 'classifier', error);
-      return 'ignored';
-    }
+    this.#runner.halt(this.#closed!);
   }
 
   /** Whether a member that is well has as many attempts in flight as it may. */
@@ -588,19 +472,5 @@ export class Pool {
 
   #noEndpoints(message: string): FairleadError {
     return new FairleadError('NO_ENDPOINTS', message, { cause: this.#discoveryError });
-  }
-}
-
-/** What a task gives, as a promise, even if it throws. */
-function begun<T>(
-  task: Task<T>,
-  endpoint: Endpoint,
-  signal: AbortSignal | undefined,
-  call: Call,
-): Promise<T> {
-  try {
-    return Promise.resolve(task(endpoint, signal, call));
-  } catch (error) {
-    return Promise.reject(error);
   }
 }

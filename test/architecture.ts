@@ -6,7 +6,7 @@ const floors = [
   ['base/'],
   ['model/'],
   ['balancer/', 'breaker/', 'health/', 'discovery/', 'policy/'],
-  ['explain.ts'],
+  ['explain.ts', 'runner.ts'],
   ['pool.ts'],
   ['client.ts'],
   ['transport/', 'registry/', 'observe/', 'testing/', 'hash/', 'dialect/'],

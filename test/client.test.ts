@@ -2,13 +2,19 @@ import * as root from 'fairlead';
 import {
   type Classifier,
   type Client,
+  type Clock,
   consecutiveFailures,
   createClient,
   fixed,
+  hedge,
+  limit,
   type Observer,
   type Policy,
   retry,
   roundRobin,
+  sleep,
+  throttle,
+  timeout,
 } from 'fairlead/core';
 import { scriptedDiscovery, settled } from 'fairlead/testing';
 import { describe, expect, test } from 'vitest';
@@ -392,5 +398,37 @@ describe('the client of the root', () => {
     await client.run(async () => 1);
     expect(count).toBe(3);
     await client.close();
+  });
+});
+
+describe('the clock', () => {
+  const all = [timeout(1000), throttle(), limit({ concurrency: 9 }), retry(), hedge(), timeout(100)];
+
+  test('is read twice by a call that succeeds at once, whatever is around it', async () => {
+    const { clock: manual, random } = testEnv();
+    let reads = 0;
+    const now = (): number => {
+      reads++;
+      return manual.now();
+    };
+    const clock: Clock = { now, after: manual.after, timer: manual.timer };
+    const { client } = rig(3, { policies: all, env: { clock, random } });
+    await client.ready();
+    reads = 0;
+    for (let i = 0; i < 200; i++) await client.run(async () => i); // in the course of which hedging begins
+    expect(reads).toBe(400);
+  });
+
+  test('moves on while something is waited for, for calls that begin meanwhile as well', async () => {
+    const { client, clock } = rig(3, { policies: [timeout(100), timeout(70)] });
+    await client.ready();
+    const ends: number[] = [];
+    const fates = Array.from({ length: 3 }, async (_, i) => {
+      await sleep(clock, 30 * i);
+      await client.run(() => new Promise(() => {})).catch(() => ends.push(clock.now()));
+    });
+    await clock.advance(200);
+    await Promise.all(fates);
+    expect(ends).toEqual([70, 100, 130]);
   });
 });

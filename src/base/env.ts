@@ -14,8 +14,22 @@ export interface Clock {
   after(ms: number, callback: () => void): () => void;
   /** Ms since 1970, for what another process is to understand. Absent if not known. */
   wall?(): number;
+  /**
+   * A timer that calls back and can be set again and again, which takes longer than to leave it set. Absent where a new one
+   * for each time, by `after`, does as well.
+   */
+  timer?(callback: () => void): Timer;
   /** The same clock with timers that do not keep the process alive; absent if no timer of it does. */
   readonly background?: Clock;
+}
+
+/** One timer, which is not set at first. */
+export interface Timer {
+  /** Has it call back once, in `ms` milliseconds at the earliest, and not when it was to before. Answers whether it can. */
+  set(ms: number): boolean;
+  /** Whether it keeps the process alive: from `set` on it does, after `unref` it does not, after `ref` it does again. */
+  ref(): void;
+  unref(): void;
 }
 
 /** A number in [0, 1), as `Math.random`. */
@@ -23,11 +37,11 @@ export type Random = () => number;
 
 // The platform's timers, declared here and nowhere else: the core is compiled without Node's and the DOM's types.
 declare const performance: { now(): number };
-declare function setTimeout(callback: () => void, ms: number): Timer;
-declare function clearTimeout(timer: Timer): void;
+declare function setTimeout(callback: () => void, ms: number): Timeout;
+declare function clearTimeout(timer: Timeout | undefined): void;
 declare const setImmediate: ((callback: () => void) => void) | undefined;
-/** A number in browsers, which has no `unref` either. */
-type Timer = { unref?(): void };
+/** A number in browsers and workers, which has no `ref` either. */
+type Timeout = { ref?(): void; unref?(): void };
 
 /** setTimeout fires at once beyond 2^31 - 1 ms; so long a wait is for ever, here. */
 const LONGEST = 0x7fffffff;
@@ -36,17 +50,37 @@ const LONGEST = 0x7fffffff;
  * After a stall of the process, Node fires timers before it reads sockets: time would run out for answers that have
  * been there all along. An immediate comes after the sockets.
  */
-const timer = (ms: number, callback: () => void, background: boolean): (() => void) => {
+const afterSockets = (callback: () => void): (() => void) =>
+  typeof setImmediate === 'function' ? () => setImmediate(callback) : callback;
+
+const once = (ms: number, callback: () => void, background: boolean): (() => void) => {
   if (ms > LONGEST) return () => {};
   let off = false;
   const fire = (): void => {
     if (!off) callback();
   };
-  const pending = setTimeout(typeof setImmediate === 'function' ? () => setImmediate(fire) : fire, ms);
+  const pending = setTimeout(afterSockets(fire), ms);
   if (background) pending.unref?.();
   return () => {
     off = true;
     clearTimeout(pending);
+  };
+};
+
+/** Where a timer cannot be told to keep nothing alive, it may not outlive what it was set for either: it is not shared. */
+const again = (callback: () => void): Timer => {
+  const fire = afterSockets(callback);
+  let pending: Timeout | undefined;
+  return {
+    set(ms) {
+      clearTimeout(pending);
+      pending = ms > LONGEST ? undefined : setTimeout(fire, ms);
+      if (pending === undefined || pending.ref !== undefined) return true;
+      clearTimeout(pending);
+      return false;
+    },
+    ref: () => pending?.ref?.(),
+    unref: () => pending?.unref?.(),
   };
 };
 
@@ -57,9 +91,10 @@ const now = (): number => platform.now();
 /** The platform's clock. */
 export const systemClock: Clock = {
   now,
-  after: (ms, callback) => timer(ms, callback, false),
+  after: (ms, callback) => once(ms, callback, false),
+  timer: again,
   wall: () => Date.now(),
-  background: { now, after: (ms, callback) => timer(ms, callback, true) },
+  background: { now, after: (ms, callback) => once(ms, callback, true) },
 };
 
 /** The platform's clock and `Math.random`. */
@@ -70,6 +105,7 @@ export function checkEnv(env: Env): Env {
   checkFunction('env.clock.now', env?.clock?.now);
   checkFunction('env.clock.after', env.clock.after);
   if (env.clock.wall !== undefined) checkFunction('env.clock.wall', env.clock.wall);
+  if (env.clock.timer !== undefined) checkFunction('env.clock.timer', env.clock.timer);
   checkFunction('env.random', env.random);
   return env;
 }

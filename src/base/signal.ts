@@ -1,30 +1,40 @@
 import type { Clock } from './env.ts';
 
-/**
- * Calls back when the signal aborts. Answers how to stop that. The platform sees one listener, however many wait for
- * the signal: it walks all of them to add one, and Node warns of a leak when there are more than ten.
- */
-export function onAbort(signal: AbortSignal, callback: () => void): () => void {
-  const { waiting, tell } = crowds.get(signal) ?? gathered(signal);
-  if (waiting.size === 0) signal.addEventListener('abort', tell);
-  waiting.add(callback);
-  return () => {
-    if (waiting.delete(callback) && waiting.size === 0) signal.removeEventListener('abort', tell);
-  };
+/** Who is to hear that something is given up. */
+export interface AbortListener {
+  aborted(reason: unknown): void;
 }
 
-/** The same by a listener of its own: quicker, for a signal that one or two wait for. */
-export function listen(signal: AbortSignal, callback: () => void): () => void {
-  signal.addEventListener('abort', callback);
-  return () => signal.removeEventListener('abort', callback);
+/**
+ * Tells the listener when the signal aborts. The platform sees one listener, however many wait for the signal: it walks
+ * all of them to add one, and Node warns of a leak when there are more than ten.
+ */
+export function enlist(signal: AbortSignal, listener: AbortListener): void {
+  const { waiting, tell } = crowds.get(signal) ?? gathered(signal);
+  if (waiting.size === 0) signal.addEventListener('abort', tell);
+  waiting.add(listener);
+}
+
+/** Tells it no longer. */
+export function unlist(signal: AbortSignal, listener: AbortListener): void {
+  const crowd = crowds.get(signal);
+  if (crowd?.waiting.delete(listener) && crowd.waiting.size === 0)
+    signal.removeEventListener('abort', crowd.tell);
+}
+
+/** Calls back when the signal aborts. Answers how to stop that. */
+export function onAbort(signal: AbortSignal, callback: () => void): () => void {
+  const listener = { aborted: callback };
+  enlist(signal, listener);
+  return () => unlist(signal, listener);
 }
 
 /** A function of its own: what it makes lives as long as the signal, and must not hold the first that waited. */
 function gathered(signal: AbortSignal): Crowd {
-  const waiting = new Set<() => void>();
+  const waiting = new Set<AbortListener>();
   const tell = (): void => {
     signal.removeEventListener('abort', tell);
-    for (const each of waiting) each();
+    for (const each of waiting) each.aborted(signal.reason);
     waiting.clear();
   };
   const crowd = { waiting, tell };
@@ -33,7 +43,7 @@ function gathered(signal: AbortSignal): Crowd {
 }
 
 interface Crowd {
-  readonly waiting: Set<() => void>;
+  readonly waiting: Set<AbortListener>;
   readonly tell: () => void;
 }
 
@@ -82,7 +92,7 @@ export function within<T>(
   const controller = new AbortController();
   const cancel = clock.after(ms, () => controller.abort(late()));
   if (signal?.aborted) controller.abort(signal.reason);
-  const leave = signal && relay(signal, controller);
+  const leave = signal && onAbort(signal, () => controller.abort(signal.reason));
   const release = () => {
     cancel();
     leave?.();
@@ -101,19 +111,6 @@ export function within<T>(
 
 async function promised<A, T>(work: (argument: A) => PromiseLike<T>, argument: A): Promise<T> {
   return work(argument);
-}
-
-/** Aborts the controller when the signal aborts, and calls `then` with the reason. Answers how to stop that. */
-export function relay(
-  signal: AbortSignal,
-  to: AbortController,
-  then?: (reason: unknown) => void,
-  by: typeof onAbort = onAbort,
-): () => void {
-  return by(signal, () => {
-    to.abort(signal.reason);
-    then?.(signal.reason);
-  });
 }
 
 /**

@@ -1,5 +1,6 @@
-import type { AttemptRecord } from '../base/errors.ts';
-import { bad } from '../base/errors.ts';
+import { Abort } from '../base/abort.ts';
+import { type AttemptRecord, bad } from '../base/errors.ts';
+import { type AbortListener, enlist, unlist } from '../base/signal.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { Member } from './member.ts';
 import type { Outcome } from './outcome.ts';
@@ -43,9 +44,8 @@ export type Acceptance = (typeof Acceptance)[keyof typeof Acceptance];
 /** One call of the user, over all its attempts. */
 export class Call {
   readonly key: string | undefined;
-  readonly signal: AbortSignal | undefined;
   repeatable: Repeatable;
-  /** When its time is over, in monotonic ms, if ever. Who sets it, on a part, aborts the part's signal then. */
+  /** When its time is over, in monotonic ms, if ever. Who sets it, on a part, aborts the part then. */
   deadline: number | undefined;
   /** Members tried already, to be avoided while others will do. Replaced, never edited. */
   tried: readonly Member[] = NONE;
@@ -53,18 +53,24 @@ export class Call {
   member: Member | undefined;
   outcome: Outcome | undefined;
   pickedAt: number | undefined;
+  /** When the latest attempt to end did, in monotonic ms. */
+  endedAt: number | undefined;
   /** The latest attempt, if it did not succeed. */
   record: AttemptRecord | undefined;
   /** How much the next pick may settle for: set by the pool. */
   acceptance: Acceptance = 0;
   /** A further condition, set by a balancer that wraps another while it asks that. */
   filter: Filter | undefined;
-  /** The call this one is a part of: a policy that bounds a run gives it a part with a signal of its own. */
+  /** The call this one is a part of: a policy that bounds a run gives it a part, which it may abort. */
   readonly whole: Call | undefined;
-  /** For a part whose signal a policy may abort. */
-  readonly verdict: Verdict | undefined;
+  /** Of a part: who may abort it, and then knows what that says of a member. */
+  readonly judge: Judge | undefined;
   /** Another part of the whole has won: how this one ends is not how the whole does. */
   beaten = false;
+  /** The signal it was given. */
+  readonly given: AbortSignal | undefined;
+  /** Of a part, instead. */
+  readonly #abort: Abort | undefined;
   #attempts: AttemptRecord[] | undefined;
   #begun = 0;
   #admitted = false;
@@ -72,7 +78,7 @@ export class Call {
   /**
    * @throws TypeError if `key` is not a string, `signal` not an AbortSignal or `repeatable` not a `Repeatable`
    */
-  constructor(options: CallOptions = NOTHING, whole?: Call, verdict?: Verdict) {
+  constructor(options: CallOptions = NOTHING, whole?: Call, judge?: Judge, abort?: Abort) {
     const { key, signal, repeatable = true } = options;
     if (key !== undefined && typeof key !== 'string') throw bad('key', key, 'a string');
     if (signal !== undefined && typeof signal?.addEventListener !== 'function') {
@@ -82,10 +88,46 @@ export class Call {
       throw bad('repeatable', repeatable, `true, false or 'unsent'`);
     }
     this.key = key;
-    this.signal = signal;
+    this.given = signal;
     this.repeatable = repeatable;
     this.whole = whole;
-    this.verdict = verdict;
+    this.judge = judge;
+    this.#abort = abort;
+  }
+
+  /** Aborts when the call is given up. A part has one as soon as it is asked for; `listen` and `aborted` take less. */
+  get signal(): AbortSignal | undefined {
+    return this.#abort === undefined ? this.given : this.#abort.controller.signal;
+  }
+
+  /** Whether it may be given up. */
+  get abortable(): boolean {
+    return this.#abort !== undefined || this.given !== undefined;
+  }
+
+  get aborted(): boolean {
+    return this.#abort === undefined ? this.given?.aborted === true : this.#abort.aborted;
+  }
+
+  /** Why it was given up, if it was. */
+  get reason(): unknown {
+    return this.#abort === undefined ? this.given?.reason : this.#abort.reason;
+  }
+
+  /** Gives a part up. */
+  abort(reason: unknown): void {
+    this.#abort?.abort(reason);
+  }
+
+  /** Tells the listener once when the call is given up. Without effect if it never can be, or was. */
+  listen(listener: AbortListener): void {
+    if (this.#abort !== undefined) this.#abort.listen(listener);
+    else if (this.given !== undefined) enlist(this.given, listener);
+  }
+
+  unlisten(listener: AbortListener): void {
+    if (this.#abort !== undefined) this.#abort.unlisten(listener);
+    else if (this.given !== undefined) unlist(this.given, listener);
   }
 
   /** Whether a picker may answer this member. */
@@ -101,6 +143,16 @@ export class Call {
     if (member.doubts !== 0 && !(member.free && (acceptance >= PANIC || member.available(now)))) return false;
     if (this.filter !== undefined && !this.filter(member, this, now)) return false;
     return this.tried === NONE || acceptance % 2 === 1 || !this.tried.includes(member);
+  }
+
+  /**
+   * Used by the pool, for a part's attempt: aborts its controller when the caller aborts, as long as `holder` is in use. What
+   * is still to come of an answer goes on listening to the caller, whose signal the task was not given itself.
+   */
+  relayWhile(holder: object, to: AbortController): void {
+    let call: Call | undefined = this;
+    while (call !== undefined && call.given === undefined) call = call.whole;
+    if (call !== undefined) this.#abort?.relayWhile(holder, call.given!, to);
   }
 
   /** Counts the latest attempt's member among those tried, for the whole call. */
@@ -138,16 +190,17 @@ export class Call {
   began(member: Member, now: number): void {
     for (let call: Call | undefined = this; call !== undefined; call = call.whole) {
       call.member = member;
-      call.outcome = undefined;
+      call.outcome = call.endedAt = undefined;
       call.pickedAt = now;
       call.#begun++;
     }
   }
 
   /** Used by the pool. `record` tells of an attempt that did not succeed. */
-  ended(outcome: Outcome, record?: AttemptRecord): void {
+  ended(outcome: Outcome, now: number, record?: AttemptRecord): void {
     for (let call: Call | undefined = this; call !== undefined; call = call.beaten ? undefined : call.whole) {
       call.outcome = outcome;
+      call.endedAt = now;
       call.record = record;
     }
     if (record !== undefined) (this.attempts as AttemptRecord[]).push(record);
@@ -155,11 +208,12 @@ export class Call {
 
   /** For policies that run parts side by side: the whole's latest attempt is this part's, whatever began after it. */
   won(): void {
-    const { member, outcome, pickedAt, record } = this;
+    const { member, outcome, pickedAt, endedAt, record } = this;
     for (let call: Call | undefined = this.whole; call !== undefined; call = call.whole) {
       call.member = member;
       call.outcome = outcome;
       call.pickedAt = pickedAt;
+      call.endedAt = endedAt;
       call.record = record;
     }
   }
@@ -168,18 +222,21 @@ export class Call {
 const NONE: readonly Member[] = [];
 const NOTHING: CallOptions = {};
 
-/**
- * What an aborted attempt says of its member, given how long it ran, in ms, and the signal's reason. Nothing if the
- * abort was not the policy's own doing.
- */
-export type Verdict = (elapsed: number, reason: unknown) => Outcome | undefined;
+/** Who may abort a part of a call. */
+export interface Judge {
+  /**
+   * What an aborted attempt says of its member, given how long it ran, in ms, and the reason. Nothing if the abort was not
+   * this one's doing.
+   */
+  verdict(elapsed: number, reason: unknown): Outcome | undefined;
+}
 
 /**
- * A part of a call, with a signal of its own, and a deadline if it has one before the whole's. What it tries and learns is
- * the whole's, too.
+ * A part of a call, to be aborted by itself, with a deadline if it has one before the whole's. What it tries and learns is
+ * the whole's, too. Who makes it listens to the whole, and hands on an abort.
  */
-export function partOf(whole: Call, signal: AbortSignal, verdict: Verdict, deadline?: number): Call {
-  const part = new Call({ key: whole.key, signal, repeatable: whole.repeatable }, whole, verdict);
+export function partOf(whole: Call, judge: Judge, deadline?: number): Call {
+  const part = new Call({ key: whole.key, repeatable: whole.repeatable }, whole, judge, new Abort());
   part.tried = whole.tried;
   part.deadline = deadline === undefined || whole.deadline! < deadline ? whole.deadline : deadline;
   return part;
@@ -192,4 +249,14 @@ export function partOf(whole: Call, signal: AbortSignal, verdict: Verdict, deadl
 export type Task<T> = (endpoint: Endpoint, signal: AbortSignal | undefined, call: Call) => PromiseLike<T>;
 
 /** Runs a task. The pool is one, and so is every policy around it. */
-export type Run = <T>(task: Task<T>, call: Call) => Promise<T>;
+export interface Run {
+  <T>(task: Task<T>, call: Call): Promise<T>;
+  /** Whether it rejects as soon as the call is aborted, whatever the task does. */
+  prompt?: boolean | undefined;
+}
+
+/** The same run, which rejects as soon as the call is aborted, or does so if another does. */
+export function prompt(run: Run, as?: Run): Run {
+  run.prompt = as === undefined || as.prompt;
+  return run;
+}

@@ -10,7 +10,7 @@ import {
   createClient as createCoreClient,
 } from '../client.ts';
 import type { MakeBreaker } from '../model/breaker.ts';
-import type { CallOptions, Task } from '../model/call.ts';
+import { type CallOptions, prompt, type Task } from '../model/call.ts';
 import { type Fault, type Observer, tell } from '../model/observer.ts';
 import { restoreFrom, type SavedPool } from '../model/saved.ts';
 import type { Policy } from '../policy/policy.ts';
@@ -124,8 +124,12 @@ export class EmittingClient extends EventEmitter<ClientEvents> implements Client
   }
 
   /** Lest the wait for the first set count as an attempt's. */
-  readonly #whenReady: Policy = next => (task, call) =>
-    this.pool.size > 0 ? next(task, call) : this.pool.ready(call.signal).then(() => next(task, call));
+  readonly #whenReady: Policy = next =>
+    prompt(
+      (task, call) =>
+        this.pool.size > 0 ? next(task, call) : this.pool.ready(call.signal).then(() => next(task, call)),
+      next,
+    );
 
   /** From now on an event reaches the listeners, and the user's observer before them. */
   #hear(event: keyof ClientEvents, observer: Observer | undefined): void {

@@ -1,10 +1,12 @@
+import { Deadlines, type Waiting } from '../base/deadlines.ts';
 import { checkFunction, checkNumber } from '../base/errors.ts';
 import { Histogram } from '../base/histogram.ts';
-import { listen, onAbort, relay, relayWhile } from '../base/signal.ts';
-import { type Call, partOf, type Run, type Task } from '../model/call.ts';
+import type { AbortListener } from '../base/signal.ts';
+import { type Call, type Judge, partOf, prompt, type Run, type Task } from '../model/call.ts';
 import { guarded, tell } from '../model/observer.ts';
 import type { Policy, PolicyContext } from './policy.ts';
 import { promised } from './promised.ts';
+import { promptly } from './prompt.ts';
 import { purseOf } from './purse.ts';
 import { type RetryBudget, retryBudget } from './retry-budget.ts';
 
@@ -27,9 +29,6 @@ const OBSERVED = 30_000;
 const ENOUGH = 100;
 /** How many observations may pass before the percentile is worked out again. */
 const STALE = 64;
-
-/** Node warns of a leak where a signal has more than ten listeners. */
-const FEW = 8;
 
 /** Why an attempt was aborted: another has answered first. */
 class Beaten extends Error {
@@ -56,6 +55,7 @@ export function hedge(options: HedgeOptions = {}): Policy {
     checkFunction('hedge budget.withdraw', budget.withdraw);
   }
   return (next, context) => {
+    const { clock } = context;
     const own = retryBudget({ ratio, minPerSecond: 0 });
     const shared = budget === undefined ? purseOf(context) : undefined;
     const purse = budget === undefined ? shared!.budget : budget;
@@ -71,151 +71,218 @@ export function hedge(options: HedgeOptions = {}): Policy {
       }
       return late;
     };
-    const observe = (elapsed: number): void => {
-      if (delay !== undefined) return;
-      since++;
-      observed.add(elapsed, context.clock.now());
-    };
-    const affords = (now: number): boolean => {
-      if (!own.withdraw(now)) return false;
-      return purse === false || guarded(context.observer, 'policy', () => purse.withdraw(now)) === true;
-    };
     const deposit = (now: number): void => {
       own.deposit(now);
       if (shared !== undefined && !shared.fed) shared.budget.deposit(now);
     };
+    const hedging: Hedging = {
+      next: promptly(next, context),
+      context,
+      deadlines: new Deadlines(clock),
+      most: attempts,
+      observe(elapsed, now) {
+        if (delay !== undefined) return;
+        since++;
+        observed.add(elapsed, now);
+      },
+      affords(now) {
+        if (!own.withdraw(now)) return false;
+        return purse === false || guarded(context.observer, 'policy', () => purse.withdraw(now)) === true;
+      },
+    };
 
-    /** An attempt that goes on by itself: without a rival it needs no signal of its own. */
+    /** An attempt that goes on by itself: without a rival it need not be a part. */
     const alone = <T>(task: Task<T>, call: Call, now: number): Promise<T> => {
-      const running = next(task, call);
+      const running = hedging.next(task, call);
       if (delay !== undefined) return running;
       return running.then(value => {
-        if (call.outcome === 'success') observe(context.clock.now() - now);
+        if (call.outcome === 'success') hedging.observe(call.endedAt! - now, call.endedAt!);
         return value;
       });
     };
 
-    return (task, call) => {
-      const now = context.clock.now();
+    return prompt((task, call) => {
+      const now = clock.now();
       deposit(now);
       const wait = call.repeatable === true ? lateness(now) : Number.POSITIVE_INFINITY;
-      return wait === Number.POSITIVE_INFINITY
-        ? alone(task, call, now)
-        : race(next, context, task, call, { wait, attempts, affords, observe });
-    };
+      if (wait === Number.POSITIVE_INFINITY) return alone(task, call, now);
+      return call.aborted ? Promise.reject(call.reason) : new Race(hedging, task, call, wait).run(now);
+    });
   };
 }
 
-interface Rules {
-  readonly wait: number;
-  readonly attempts: number;
+/** What the races of one client have in common. */
+interface Hedging {
+  readonly next: Run;
+  readonly context: PolicyContext;
+  readonly deadlines: Deadlines;
+  /** How many may run side by side. */
+  readonly most: number;
+  observe(elapsed: number, now: number): void;
   affords(now: number): boolean;
-  observe(elapsed: number): void;
 }
 
+/** An attempt that may have rivals. */
 interface Runner {
   readonly part: Call;
-  readonly controller: AbortController;
   readonly startedAt: number;
-  readonly leave: (() => void) | undefined;
 }
 
-/** One call's attempts, side by side. Settles as the first success, or else as the last of them to fail. */
-function race<T>(
-  next: Run,
-  { clock, classifier, observer, hasUntried }: PolicyContext,
-  task: Task<T>,
-  call: Call,
-  { wait, attempts, affords, observe }: Rules,
-): Promise<T> {
-  return new Promise((resolve, reject) => {
-    if (call.signal?.aborted) return reject(call.signal.reason);
-    const running = new Set<Runner>();
-    let started = 0;
-    let decided = false;
-    let cancel = (): void => {};
+const rivalry: Judge = { verdict: (_, reason) => (reason instanceof Beaten ? 'ignored' : undefined) };
 
-    const decide = (winner: Call): void => {
-      decided = true;
-      cancel();
-      const now = clock.now();
-      for (const { part, controller, startedAt } of running) {
-        // It would have taken longer still: what is left out would make everybody look faster than they are.
-        observe(now - startedAt);
-        part.beaten = true; // it ends before anybody outside hears of the winner
-        controller.abort(new Beaten());
-      }
-      winner.won();
-    };
-    const ended = (runner: Runner): void => {
-      running.delete(runner);
-      runner.leave?.();
-    };
-    const hedgeLater = (): void => {
-      if (started >= attempts) return;
-      cancel = clock.after(wait, () => {
-        const now = clock.now();
-        // Whoever comes next goes elsewhere.
-        for (const { part } of running) part.avoid();
-        const untried = guarded(observer, 'breaker', () => hasUntried(call, now));
-        if (decided || call.signal?.aborted || !untried || !affords(now)) return;
-        tell(observer, 'hedge', { call, attempt: started + 1, delay: wait });
-        start();
+/** One call's attempts, side by side. Settles as the first success, or else as the last of them to fail. */
+class Race<T> implements AbortListener, Waiting {
+  older: Waiting | undefined;
+  newer: Waiting | undefined;
+  until = Number.POSITIVE_INFINITY;
+  cancel: (() => void) | undefined;
+  readonly #hedging: Hedging;
+  readonly #task: Task<T>;
+  readonly #call: Call;
+  readonly #wait: number;
+  readonly #running: Runner[] = [];
+  #started = 0;
+  #decided = false;
+  /** Ends the wait for the next hedge. */
+  #wake: (() => void) | undefined;
+  /** How it ends, once there is more than one. */
+  #end: End<T> | undefined;
+
+  constructor(hedging: Hedging, task: Task<T>, call: Call, wait: number) {
+    this.#hedging = hedging;
+    this.#task = task;
+    this.#call = call;
+    this.#wait = wait;
+    call.listen(this);
+  }
+
+  /** Most often there is but one attempt, and it is over before a second one is due. */
+  run(now: number): Promise<T> {
+    const runner = this.#start(now);
+    return promised(this.#hedging.next, this.#task, runner.part).then(
+      value => {
+        this.#succeeded(runner, value);
+        if (this.#end !== undefined) return this.#end.promise;
+        if (this.#call.aborted) throw this.#call.reason;
+        return value;
+      },
+      error => {
+        this.#failed(runner, error);
+        if (this.#end !== undefined) return this.#end.promise;
+        throw this.#call.aborted ? this.#call.reason : error;
+      },
+    );
+  }
+
+  /** The call is given up. */
+  aborted(reason: unknown): void {
+    this.#decide();
+    for (const { part } of this.#running) part.abort(reason);
+    this.#end?.reject(reason);
+  }
+
+  due(): void {
+    this.#wake!();
+  }
+
+  #start(now: number): Runner {
+    const runner: Runner = { part: partOf(this.#call, rivalry), startedAt: now };
+    this.#running.push(runner);
+    if (++this.#started < this.#hedging.most) {
+      // Its timer serves other calls, too: by a promise the hedge begins in the asynchronous context of its own.
+      const due = new Promise<void>(wake => {
+        this.#wake = wake;
       });
-    };
-    const start = (): void => {
-      started++;
-      const outer = call.signal;
-      const controller = new AbortController();
-      const part = partOf(call, controller.signal, (_, reason) =>
-        reason instanceof Beaten ? 'ignored' : undefined,
-      );
-      const startedAt = clock.now();
-      const leave =
-        outer &&
-        relay(
-          outer,
-          controller,
-          reason => {
-            decided = true;
-            cancel();
-            reject(reason);
-          },
-          call.whole === undefined || attempts > FEW ? onAbort : listen,
-        );
-      const runner: Runner = { part, controller, startedAt, leave };
-      running.add(runner);
-      hedgeLater();
-      promised(next, task, part).then(
-        value => {
-          ended(runner);
-          if (decided) return void guarded(observer, 'classifier', () => classifier.discard?.(value));
-          const failed = part.outcome === 'failure';
-          if (failed && running.size > 0) {
-            part.avoid();
-            return void guarded(observer, 'classifier', () => classifier.discard?.(value));
-          }
-          if (part.outcome === 'success') observe(clock.now() - startedAt);
-          decide(part);
-          if (call.signal !== undefined && classifier.arriving !== undefined) {
-            // What is still to come goes on listening to the caller.
-            guarded(observer, 'classifier', () => {
-              const arriving = classifier.arriving?.(value);
-              if (arriving) relayWhile(arriving, call.signal!, runner.controller);
-            });
-          }
-          resolve(value);
-        },
-        error => {
-          ended(runner);
-          if (decided) return;
-          // Whoever comes after the last of them goes elsewhere, too.
-          if (running.size > 0) return part.avoid();
-          decide(part);
-          reject(error);
-        },
-      );
-    };
-    start();
+      void due.then(() => this.#hedge());
+      this.#hedging.deadlines.join(this, this.#wait, now);
+    }
+    return runner;
+  }
+
+  #hedge(): void {
+    const { next, context, affords } = this.#hedging;
+    const { clock, observer, hasUntried } = context;
+    const call = this.#call;
+    if (this.#decided) return;
+    const now = clock.now();
+    // Whoever comes next goes elsewhere.
+    for (const { part } of this.#running) part.avoid();
+    const untried = guarded(observer, 'breaker', () => hasUntried(call, now));
+    if (this.#decided || call.aborted || !untried || !affords(now)) return;
+    tell(observer, 'hedge', { call, attempt: this.#started + 1, delay: this.#wait });
+    this.#end ??= new End();
+    const runner = this.#start(now);
+    promised(next, this.#task, runner.part).then(
+      value => this.#succeeded(runner, value),
+      error => this.#failed(runner, error),
+    );
+  }
+
+  #succeeded(runner: Runner, value: T): void {
+    const { part, startedAt } = runner;
+    const { context, observe } = this.#hedging;
+    this.#leave(runner);
+    const failed = part.outcome === 'failure';
+    if (this.#decided || (failed && this.#running.length > 0)) {
+      if (!this.#decided) part.avoid();
+      const { classifier, observer } = context;
+      guarded(observer, 'classifier', () => classifier.discard?.(value));
+      return;
+    }
+    if (part.outcome === 'success') observe(part.endedAt! - startedAt, part.endedAt!);
+    this.#win(part);
+    this.#end?.resolve(value);
+  }
+
+  #failed(runner: Runner, error: unknown): void {
+    this.#leave(runner);
+    if (this.#decided) return;
+    // Whoever comes after the last of them goes elsewhere, too.
+    if (this.#running.length > 0) {
+      runner.part.avoid();
+      return;
+    }
+    this.#win(runner.part);
+    this.#end?.reject(error);
+  }
+
+  #leave(runner: Runner): void {
+    const at = this.#running.indexOf(runner);
+    if (at >= 0) this.#running.splice(at, 1);
+  }
+
+  #win(winner: Call): void {
+    this.#decide();
+    if (this.#running.length > 0) {
+      const now = this.#hedging.context.clock.now();
+      const beaten = new Beaten();
+      for (const { part, startedAt } of this.#running) {
+        // It would have taken longer still: what is left out would make everybody look faster than they are.
+        this.#hedging.observe(now - startedAt, now);
+        part.beaten = true; // it ends before anybody outside hears of the winner
+        part.abort(beaten);
+      }
+    }
+    winner.won();
+  }
+
+  #decide(): void {
+    this.#decided = true;
+    this.#hedging.deadlines.leave(this);
+    this.#call.unlisten(this);
+  }
+}
+
+/** A promise and how to settle it. */
+class End<T> {
+  resolve!: (value: T) => void;
+  reject!: (error: unknown) => void;
+  readonly promise = new Promise<T>((resolve, reject) => {
+    this.resolve = resolve;
+    this.reject = reject;
   });
+
+  constructor() {
+    this.promise.catch(() => {}); // it may be a moment before the first attempt is over and asks for it
+  }
 }

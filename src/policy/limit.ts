@@ -1,8 +1,8 @@
 import { bad, checkFunction, checkNumber } from '../base/errors.ts';
 import { Histogram } from '../base/histogram.ts';
 import { refusal } from '../base/refusal.ts';
-import { onAbort } from '../base/signal.ts';
-import type { Call, Task } from '../model/call.ts';
+import type { AbortListener } from '../base/signal.ts';
+import { type Call, prompt, type Task } from '../model/call.ts';
 import { blame } from '../model/observer.ts';
 import type { AdaptiveLimit, MakeAdaptiveLimit } from './adaptive-limit.ts';
 import type { Policy } from './policy.ts';
@@ -58,20 +58,22 @@ export function limit({ concurrency, queue = 0, order = 'fifo', timeout = 1000 }
     const observed = queue > 0 ? new Histogram(OBSERVED) : undefined;
 
     /** What nobody picked a member for says nothing; the rest by its last attempt. */
-    const learn = (from: AdaptiveLimit, { outcome, pickedAt }: Call, since: number, among: number): void => {
+    const learn = (from: AdaptiveLimit, call: Call, since: number, among: number): void => {
+      const { outcome, pickedAt, endedAt = clock.now() } = call;
       if (outcome === undefined || !(pickedAt! >= since)) return;
-      const now = clock.now();
       try {
-        from.ended(outcome, now - pickedAt!, among, now);
+        from.ended(outcome, endedAt - pickedAt!, among, endedAt);
         most = whole(from.current);
       } catch (error) {
         blame(observer, 'policy', error);
       }
     };
-    const observe = (by: Histogram, { deadline, outcome }: Call, since: number): void => {
-      if (deadline === undefined || outcome !== 'success') return;
-      const now = clock.now();
-      by.add(now - since, now);
+    const observe = (
+      by: Histogram,
+      { deadline, outcome, endedAt = clock.now() }: Call,
+      since: number,
+    ): void => {
+      if (deadline !== undefined && outcome === 'success') by.add(endedAt - since, endedAt);
     };
     const leave = (call: Call, since: number, among: number): void => {
       inFlight--;
@@ -79,8 +81,7 @@ export function limit({ concurrency, queue = 0, order = 'fifo', timeout = 1000 }
       if (adaptive !== undefined) learn(adaptive, call, since, among);
       while (line.size > 0 && inFlight < most) line.call(clock.now());
     };
-    const enter = <T>(task: Task<T>, call: Call): Promise<T> => {
-      const among = ++inFlight;
+    const enter = <T>(task: Task<T>, call: Call, among: number): Promise<T> => {
       const since = adaptive === undefined && observed === undefined ? 0 : clock.now();
       return watched(next, task, call, () => leave(call, since, among));
     };
@@ -92,20 +93,19 @@ export function limit({ concurrency, queue = 0, order = 'fifo', timeout = 1000 }
     const refused = (call: Call, more = ''): Error =>
       refusal('OVERLOADED', `${most} in flight, as many as may be${more}`, call.attempts);
 
-    const wait = <T>(task: Task<T>, call: Call): Promise<T> =>
+    /** Resolves when its turn has come, as how many are then in flight with it. */
+    const turn = (call: Call): Promise<number> =>
       new Promise((resolve, reject) => {
-        const { signal } = call;
-        if (signal?.aborted) return reject(signal.reason);
-        let forget: (() => void) | undefined;
+        if (call.aborted) return reject(call.reason);
         const over = (): void => {
-          forget?.();
+          call.unlisten(listener);
           context.waits?.(-1);
         };
         const waiter: Waiter = {
           enter() {
             over();
             if (inVain(call)) reject(refused(call, '; too little time was left'));
-            else resolve(enter(task, call));
+            else resolve(++inFlight);
           },
           refuse(why) {
             over();
@@ -115,20 +115,22 @@ export function limit({ concurrency, queue = 0, order = 'fifo', timeout = 1000 }
         };
         const place = line.join(waiter, clock.now());
         if (place === undefined) return reject(refused(call, `, and ${queue} waiting`));
-        context.waits?.(1);
-        forget =
-          signal &&
-          onAbort(signal, () => {
+        const listener: AbortListener = {
+          aborted(reason) {
             line.leave(place);
             over();
-            reject(signal.reason);
-          });
+            reject(reason);
+          },
+        };
+        context.waits?.(1);
+        call.listen(listener);
       });
 
-    return (task, call) => {
-      if (inFlight < most) return enter(task, call);
-      return queue > 0 ? wait(task, call) : Promise.reject(refused(call));
-    };
+    return prompt((task, call) => {
+      if (inFlight < most) return enter(task, call, ++inFlight);
+      if (queue === 0) return Promise.reject(refused(call));
+      return turn(call).then(among => enter(task, call, among)); // in the call's own asynchronous context
+    }, next);
   };
 }
 

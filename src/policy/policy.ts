@@ -11,7 +11,7 @@ export interface PolicyContext extends Env {
   /** Whether a member is available that the call has not tried yet. */
   hasUntried(call: Call, now: number): boolean;
   /** What to wait for before the first attempt, lest a time-out inside counts it; nothing where endpoints are known. */
-  ready?(signal: AbortSignal | undefined): Promise<void> | undefined;
+  ready?(call: Call): Promise<void> | undefined;
   /** A breaker round the service, for the pool to show, save and restore. */
   enlist?(breaker: Breaker): void;
   /** A call waits for its next attempt (1), or no longer does (-1): a client that drains waits for it. */

@@ -2,7 +2,7 @@ import { type AttemptRecord, checkFunction, checkNumber } from '../base/errors.t
 import { isUnsent } from '../base/failure-kind.ts';
 import { Histogram } from '../base/histogram.ts';
 import { sleep } from '../base/signal.ts';
-import type { Call, Task } from '../model/call.ts';
+import { type Call, prompt, type Task } from '../model/call.ts';
 import { blame, type GiveUpReason, guarded, tell } from '../model/observer.ts';
 import { gaveUp } from './give-up.ts';
 import type { Policy } from './policy.ts';
@@ -73,12 +73,10 @@ export function retry(options: RetryOptions = {}): Policy {
       if (n === 1) deposit(failed === undefined ? (call.pickedAt ?? clock.now()) : clock.now());
       return failed;
     };
-    const observe = (startedAt: number): void => {
-      const now = clock.now();
-      observed.add(now - startedAt, now);
-    };
+    const observe = ({ endedAt = clock.now() }: Call, startedAt: number): void =>
+      observed.add(endedAt - startedAt, endedAt);
     const hindrance = (call: Call, n: number, threw: boolean, result: unknown): GiveUpReason | undefined => {
-      if (call.signal?.aborted) return 'aborted';
+      if (call.aborted) return 'aborted';
       if (call.repeatable !== true) {
         const safe = call.repeatable === 'unsent' && threw;
         if (!(safe && guarded(observer, 'classifier', () => (classifier.unsent ?? isUnsent)(result))))
@@ -103,71 +101,91 @@ export function retry(options: RetryOptions = {}): Policy {
       return now + delay + usual >= call.deadline ? 'deadline' : undefined;
     };
 
-    /** What comes after run n of a call, which failed: another, or the end. */
-    const settle = async <T>(
+    const begin = <T>(task: Task<T>, call: Call): Promise<T> => {
+      call.outcome = call.endedAt = undefined; // if it does not get as far as a member, the last outcome is not this try's
+      return promised(next, task, call);
+    };
+    /** What comes after the first run of a call, which failed: others, up to the end. */
+    const again = async <T>(
       task: Task<T>,
       call: Call,
-      n: number,
-      failed: AttemptRecord,
-      threw: boolean,
-      result: unknown,
+      first: AttemptRecord,
+      firstThrew: boolean,
+      firstResult: unknown,
     ): Promise<T> => {
-      const now = clock.now();
-      let wait = AT_ONCE;
-      let reason = hindrance(call, n, threw, result);
-      if (reason === undefined) {
-        call.avoid();
-        wait = waitBefore(call, n, now);
-        reason = misfit(call, wait, now);
-      }
-      if (reason === undefined && purse && !guarded(observer, 'policy', () => purse.withdraw(now)))
-        reason = 'budget';
-      if (reason !== undefined) {
-        gaveUp(result, reason);
-        tell(observer, 'giveUp', { call, reason, failed });
-        if (threw) throw result;
-        return result as T;
-      }
-      if (!threw) guarded(observer, 'classifier', () => classifier.discard?.(result));
-      const { delay } = wait;
-      tell(observer, 'retry', { call, attempt: n + 1, delay, failed });
-      if (delay > 0) {
-        const waits = (by: 1 | -1, at: number): void => {
-          context.waits?.(by);
-          if (purse) guarded(observer, 'policy', () => purse.waits?.(by, at));
-        };
-        waits(1, now);
-        try {
-          await sleep(clock, delay, call.signal);
-        } finally {
-          waits(-1, clock.now());
+      let [failed, threw, result] = [first, firstThrew, firstResult];
+      for (let n = 1; ; n++) {
+        const now = clock.now();
+        let wait = AT_ONCE;
+        let reason = hindrance(call, n, threw, result);
+        if (reason === undefined) {
+          call.avoid();
+          wait = waitBefore(call, n, now);
+          reason = misfit(call, wait, now);
         }
+        if (reason === undefined && purse && !guarded(observer, 'policy', () => purse.withdraw(now)))
+          reason = 'budget';
+        if (reason !== undefined) {
+          gaveUp(result, reason);
+          tell(observer, 'giveUp', { call, reason, failed });
+          break;
+        }
+        if (!threw) guarded(observer, 'classifier', () => classifier.discard?.(result));
+        const { delay } = wait;
+        tell(observer, 'retry', { call, attempt: n + 1, delay, failed });
+        if (delay > 0) await pause(call, delay, now);
+        const startedAt = clock.now();
+        try {
+          result = await begin(task, call);
+          threw = false;
+        } catch (error) {
+          result = error;
+          threw = true;
+        }
+        const last = ended(call, n + 1);
+        if (last === undefined) {
+          if (!threw && call.deadline !== undefined) observe(call, startedAt);
+          break;
+        }
+        failed = last;
       }
-      return run(task, call, n + 1);
+      if (threw) throw result;
+      return result as T;
+    };
+    const pause = async (call: Call, delay: number, now: number): Promise<void> => {
+      const waits = (by: 1 | -1, at: number): void => {
+        context.waits?.(by);
+        if (purse) guarded(observer, 'policy', () => purse.waits?.(by, at));
+      };
+      waits(1, now);
+      try {
+        await sleep(clock, delay, call.signal);
+      } finally {
+        waits(-1, clock.now());
+      }
     };
 
     // No async function: where the first run succeeds, that would be a third of all that a call allocates.
-    const run = <T>(task: Task<T>, call: Call, n: number): Promise<T> => {
-      call.outcome = undefined; // if it does not get as far as a member, the last outcome is not this try's
+    const run = <T>(task: Task<T>, call: Call): Promise<T> => {
       const startedAt = call.deadline === undefined ? 0 : clock.now();
-      return promised(next, task, call).then(
+      return begin(task, call).then(
         value => {
-          const failed = ended(call, n);
-          if (failed !== undefined) return settle(task, call, n, failed, false, value);
-          if (call.deadline !== undefined) observe(startedAt);
+          const failed = ended(call, 1);
+          if (failed !== undefined) return again(task, call, failed, false, value);
+          if (call.deadline !== undefined) observe(call, startedAt);
           return value;
         },
         error => {
-          const failed = ended(call, n);
+          const failed = ended(call, 1);
           if (failed === undefined) throw error;
-          return settle(task, call, n, failed, true, error);
+          return again(task, call, failed, true, error);
         },
       );
     };
-    return (task, call) => {
-      const waiting = context.ready?.(call.signal);
-      return waiting === undefined ? run(task, call, 1) : waiting.then(() => run(task, call, 1));
-    };
+    return prompt((task, call) => {
+      const waiting = context.ready?.(call);
+      return waiting === undefined ? run(task, call) : waiting.then(() => run(task, call));
+    }, next);
   };
 }
 

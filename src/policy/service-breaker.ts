@@ -2,7 +2,7 @@ import { checkFunction, FairleadError } from '../base/errors.ts';
 import { type FailureKind, kindOf } from '../base/failure-kind.ts';
 import { refusal } from '../base/refusal.ts';
 import type { BreakerState, MakeBreaker } from '../model/breaker.ts';
-import type { Call, Task } from '../model/call.ts';
+import { type Call, prompt, type Task } from '../model/call.ts';
 import { blame, guarded, tell } from '../model/observer.ts';
 import { kindBy, type Outcome } from '../model/outcome.ts';
 import type { Policy } from './policy.ts';
@@ -64,13 +64,13 @@ export function serviceBreaker(make: MakeBreaker): Policy {
     /** Not the call's own outcome: that is its last attempt's, which may have had little time. */
     const judge = (call: Call, threw: boolean, result: unknown): Outcome => {
       if (threw && result instanceof FairleadError) return result.code === 'TIMEOUT' ? 'failure' : 'ignored';
-      if (call.signal?.aborted) return 'ignored';
+      if (call.aborted) return 'ignored';
       const outcome = guarded(observer, 'classifier', () => classifier[threw ? 'error' : 'value'](result));
       return outcome === 'success' || outcome === 'failure' ? outcome : 'ignored';
     };
     const kindOfError = (error: unknown): FailureKind => kindBy(classifier, error, observer) ?? kindOf(error);
 
-    return <T>(task: Task<T>, call: Call): Promise<T> => {
+    return prompt(<T>(task: Task<T>, call: Call): Promise<T> => {
       const now = clock.now();
       if (!allows(now)) {
         const message = `the breaker round the service is ${breaker.state}`;
@@ -91,6 +91,6 @@ export function serviceBreaker(make: MakeBreaker): Policy {
           throw error;
         },
       );
-    };
+    }, next);
   };
 }

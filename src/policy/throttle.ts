@@ -1,7 +1,7 @@
 import { type AttemptRecord, checkFunction, checkNumber } from '../base/errors.ts';
 import { refusal } from '../base/refusal.ts';
 import { Window } from '../base/window.ts';
-import type { Call } from '../model/call.ts';
+import { type Call, prompt } from '../model/call.ts';
 import { guarded } from '../model/observer.ts';
 import type { Policy } from './policy.ts';
 import { watched } from './watched.ts';
@@ -57,7 +57,7 @@ export function throttle(options: ThrottleOptions = {}): Policy {
       return Math.min(maxRefused, (requests - ratio * seen.second) / (requests + 1));
     };
 
-    return (task, call) => {
+    return prompt((task, call) => {
       const now = clock.now();
       const share = excess(now);
       if (share > 0 && random() < share) {
@@ -66,10 +66,10 @@ export function throttle(options: ThrottleOptions = {}): Policy {
         return Promise.reject(refusal('THROTTLED', message, call.attempts));
       }
       return watched(next, task, call, () => {
-        const { outcome, pickedAt } = call;
+        const { outcome, pickedAt, endedAt = clock.now() } = call;
         if (outcome === undefined || outcome === 'ignored' || !(pickedAt! >= now)) return;
-        seen.add(clock.now(), 1, accepted(call) ? 1 : 0);
+        seen.add(endedAt, 1, accepted(call) ? 1 : 0);
       });
-    };
+    }, next);
   };
 }

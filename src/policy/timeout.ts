@@ -1,8 +1,12 @@
+import { Deadlines, type Waiting } from '../base/deadlines.ts';
 import { checkNumber, FairleadError } from '../base/errors.ts';
-import { listen, onAbort, relay, relayWhile } from '../base/signal.ts';
-import { partOf, type Run } from '../model/call.ts';
+import type { AbortListener } from '../base/signal.ts';
+import { type Call, type Judge, partOf, prompt, type Run } from '../model/call.ts';
 import { guarded } from '../model/observer.ts';
+import type { Outcome } from '../model/outcome.ts';
 import type { Policy } from './policy.ts';
+import { promised } from './promised.ts';
+import { promptly } from './prompt.ts';
 
 /**
  * Gives up on what it is around after so many ms, with a `FairleadError` `TIMEOUT`, and aborts the signal that
@@ -15,58 +19,72 @@ import type { Policy } from './policy.ts';
 export function timeout(ms: number): Policy {
   checkNumber('timeout', ms, Number.MIN_VALUE);
   if (ms === Number.POSITIVE_INFINITY) return next => next;
-  return (next, { clock, classifier, observer }): Run =>
-    (task, call) =>
-      new Promise((resolve, reject) => {
-        const outer = call.signal;
-        if (outer?.aborted) return reject(outer.reason);
-        const controller = new AbortController();
-        const until = clock.now() + ms;
-        let late: FairleadError | undefined;
-        const part = partOf(
-          call,
-          controller.signal,
-          (elapsed, reason) => {
-            if (late === undefined || reason !== late) return undefined;
-            return elapsed * 2 >= ms ? 'failure' : 'ignored';
-          },
-          until,
-        );
-        // Only the caller's signal may be shared by many.
-        const leave = outer && relay(outer, controller, reject, call.whole === undefined ? onAbort : listen);
-        const expire = (): void => {
-          leave?.();
-          late = new FairleadError('TIMEOUT', `no answer within ${ms} ms`, { attempts: call.attempts });
-          controller.abort(late);
-          reject(late);
-        };
-        // Whoever has set an earlier deadline will abort it then.
-        const cancel = part.deadline! < until ? nothing : clock.after(ms, expire);
-        const fail = (error: unknown): void => {
-          cancel();
-          leave?.();
-          // The client has closed over it: the task still runs.
-          if (error instanceof FairleadError && error.code === 'CLOSED') controller.abort(error);
-          reject(error);
-        };
-        try {
-          next(task, part).then(value => {
-            cancel();
-            leave?.();
-            // It may come while the news of an abort is on its way here; then nobody will have it.
-            if (controller.signal.aborted) guarded(observer, 'classifier', () => classifier.discard?.(value));
-            else if (outer && classifier.arriving) {
-              guarded(observer, 'classifier', () => {
-                const arriving = classifier.arriving?.(value);
-                if (arriving) relayWhile(arriving, outer, controller);
-              });
-            }
-            resolve(value);
-          }, fail);
-        } catch (error) {
-          fail(error); // a policy inside that throws instead of rejecting
-        }
-      });
+  return (next, context): Run => {
+    const { clock, classifier, observer } = context;
+    const deadlines = new Deadlines(clock);
+    const inner = promptly(next, context);
+    return prompt((task, call) => {
+      if (call.aborted) return Promise.reject(call.reason);
+      const bounded = new Bounded(call, ms, deadlines, clock.now());
+      const { part } = bounded;
+      return promised(inner, task, part).then(
+        value => {
+          bounded.end();
+          if (!part.aborted) return value;
+          // It was on its way here when the call was aborted.
+          guarded(observer, 'classifier', () => classifier.discard?.(value));
+          throw part.reason;
+        },
+        error => {
+          bounded.end();
+          throw part.aborted ? part.reason : error;
+        },
+      );
+    });
+  };
 }
 
-const nothing = (): void => {};
+/** A call whose time is bounded. */
+class Bounded implements AbortListener, Judge, Waiting {
+  older: Waiting | undefined;
+  newer: Waiting | undefined;
+  until = Number.POSITIVE_INFINITY;
+  cancel: (() => void) | undefined;
+  readonly part: Call;
+  readonly #whole: Call;
+  readonly #ms: number;
+  readonly #deadlines: Deadlines;
+  #late: FairleadError | undefined;
+
+  constructor(whole: Call, ms: number, deadlines: Deadlines, now: number) {
+    this.#whole = whole;
+    this.#ms = ms;
+    this.#deadlines = deadlines;
+    this.part = partOf(whole, this, now + ms);
+    whole.listen(this);
+    // Whoever has set an earlier deadline will abort it then.
+    if (!(this.part.deadline! < now + ms)) deadlines.join(this, ms, now);
+  }
+
+  end(): void {
+    this.#deadlines.leave(this);
+    this.#whole.unlisten(this);
+  }
+
+  due(): void {
+    this.#late = new FairleadError('TIMEOUT', `no answer within ${this.#ms} ms`, {
+      attempts: this.#whole.attempts,
+    });
+    this.aborted(this.#late);
+  }
+
+  aborted(reason: unknown): void {
+    this.end();
+    this.part.abort(reason);
+  }
+
+  verdict(elapsed: number, reason: unknown): Outcome | undefined {
+    if (this.#late === undefined || reason !== this.#late) return undefined;
+    return elapsed * 2 >= this.#ms ? 'failure' : 'ignored';
+  }
+}

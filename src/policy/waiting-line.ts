@@ -1,3 +1,4 @@
+import { Chain, type Link } from '../base/chain.ts';
 import type { Clock } from '../base/env.ts';
 
 /** Somebody in a line. */
@@ -12,12 +13,10 @@ export interface Waiter {
 export type Order = 'fifo' | 'lifo';
 
 /** A waiter's place. */
-export interface Place {
+export interface Place extends Link<Place> {
   readonly waiter: Waiter;
   /** When it will have waited for as long as may be. */
   readonly until: number;
-  older: Place | undefined;
-  newer: Place | undefined;
 }
 
 /**
@@ -29,13 +28,11 @@ const OVERLOADED_FOR = 100;
 
 /** A line of bounded length and time. All it does is O(1), and it has one timer at most. */
 export class WaitingLine {
-  size = 0;
   readonly #clock: Clock;
   readonly #room: number;
   readonly #order: Order;
   readonly #patience: number;
-  #oldest: Place | undefined;
-  #newest: Place | undefined;
+  readonly #places = new Chain<Place>();
   /** Since when it has not been empty. */
   #since = 0;
   #cancel: (() => void) | undefined;
@@ -48,37 +45,34 @@ export class WaitingLine {
     this.#patience = patience;
   }
 
+  get size(): number {
+    return this.#places.size;
+  }
+
   /** Answers the place, or nothing if there is no room. Where the last come first, who came first makes room. */
   join(waiter: Waiter, now: number): Place | undefined {
     if (this.size >= this.#room) {
       if (!this.#lastFirst(now)) return undefined;
-      this.#refuse(this.#oldest!, 'crowded-out');
+      this.#refuse(this.#places.oldest!, 'crowded-out');
     }
     if (this.size === 0) this.#since = now;
-    const place: Place = { waiter, until: now + this.#patience, older: this.#newest, newer: undefined };
-    if (this.#newest === undefined) this.#oldest = place;
-    else this.#newest.newer = place;
-    this.#newest = place;
-    this.size++;
+    const place: Place = { waiter, until: now + this.#patience, older: undefined, newer: undefined };
+    this.#places.add(place);
     this.#arm(now);
     return place;
   }
 
   /** Its turn has come for one. There must be one. */
   call(now: number): void {
-    const place = this.#lastFirst(now) ? this.#newest! : this.#oldest!;
+    const place = this.#lastFirst(now) ? this.#places.newest! : this.#places.oldest!;
     this.leave(place);
     place.waiter.enter();
   }
 
   /** Somebody leaves, who must be in the line. */
   leave(place: Place): void {
-    const { older, newer } = place;
-    if (older === undefined) this.#oldest = newer;
-    else older.newer = newer;
-    if (newer === undefined) this.#newest = older;
-    else newer.older = older;
-    if (--this.size > 0) return;
+    this.#places.remove(place);
+    if (this.size > 0) return;
     this.#cancel?.();
     this.#cancel = undefined;
   }
@@ -95,11 +89,13 @@ export class WaitingLine {
   /** All wait equally long at most, so the oldest's time is over first. */
   #arm(now: number): void {
     if (this.#cancel !== undefined || this.#patience === Number.POSITIVE_INFINITY) return;
-    this.#cancel = this.#clock.after(this.#oldest!.until - now, () => {
+    this.#cancel = this.#clock.after(this.#places.oldest!.until - now, () => {
       this.#cancel = undefined;
       const late = this.#clock.now();
-      while (this.#oldest !== undefined && this.#oldest.until <= late) this.#refuse(this.#oldest, 'late');
-      if (this.#oldest !== undefined) this.#arm(late);
+      for (let place = this.#places.oldest; place !== undefined; place = this.#places.oldest) {
+        if (place.until > late) return this.#arm(late);
+        this.#refuse(place, 'late');
+      }
     });
   }
 }

@@ -1,6 +1,6 @@
 import { manualClock, settled } from 'fairlead/testing';
 import { expect, test } from 'vitest';
-import { abortable, relay, relayWhile, sleep, within } from '../../src/base/signal.ts';
+import { abortable, enlist, onAbort, relayWhile, sleep, unlist, within } from '../../src/base/signal.ts';
 import { countedSignal, deferred, watch } from '../helpers.ts';
 
 test('a sleep ends on time and leaves neither timer nor listener', async () => {
@@ -135,17 +135,19 @@ test('an abort from outside reaches the work and ends the wait', async () => {
   expect(clock.pending).toBe(0);
 });
 
-test('a relay passes an abort on, until it is stopped', () => {
+test('an abort is told to all who wait for it and have not left, each once', () => {
   const { signal, abort, listeners } = countedSignal();
-  const [first, second] = [new AbortController(), new AbortController()];
   const heard: unknown[] = [];
-  relay(signal, first, reason => heard.push(reason));
-  const stop = relay(signal, second);
+  const [first, second] = [1, 2].map(n => ({ aborted: (reason: unknown) => heard.push([n, reason]) }));
+  enlist(signal, first!);
+  enlist(signal, second!);
+  const stop = onAbort(signal, () => heard.push('who left'));
+  expect(listeners()).toBe(1);
   stop();
+  unlist(signal, second!);
+  unlist(signal, second!); // again: nothing
   abort('enough');
-  expect(first.signal.reason).toBe('enough');
-  expect(heard).toEqual(['enough']);
-  expect(second.signal.aborted).toBe(false);
+  expect(heard).toEqual([[1, 'enough']]);
   expect(listeners()).toBe(0);
 });
 

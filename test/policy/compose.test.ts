@@ -74,7 +74,7 @@ test('policies work round any `run`, of which they need not know whether it is r
     try {
       return await task(only.endpoint, call.signal, call);
     } catch (error) {
-      call.ended('failure', { endpoint: 'a', outcome: 'failure', elapsed: 0, error });
+      call.ended('failure', clock.now(), { endpoint: 'a', outcome: 'failure', elapsed: 0, error });
       throw error;
     }
   };

@@ -19,8 +19,7 @@ const never = (): Promise<never> => new Promise(() => {});
 const refused = (): Promise<never> => Promise.reject(new Error('refused'));
 
 describe('a part of a call', () => {
-  const verdict = (): undefined => undefined;
-  const { signal } = new AbortController();
+  const judge = { verdict: () => undefined };
 
   test.each([
     [undefined, undefined, undefined],
@@ -32,7 +31,7 @@ describe('a part of a call', () => {
   ])('of one with the deadline %s that has %s of its own has %s', (whole, own, expected) => {
     const call = new Call();
     call.deadline = whole;
-    expect(partOf(call, signal, verdict, own).deadline).toBe(expected);
+    expect(partOf(call, judge, own).deadline).toBe(expected);
     expect(call.deadline).toBe(whole);
   });
 

@@ -2,9 +2,12 @@ import {
   type Classifier,
   consecutiveFailures,
   FairleadError,
+  hedge,
+  limit,
   type Policy,
   retry,
   type Task,
+  throttle,
   timeout,
 } from 'fairlead/core';
 import { scriptedDiscovery, settled } from 'fairlead/testing';
@@ -345,4 +348,52 @@ test('a call with many retries and time-outs adds no more than one listener at a
   }
   expect(fate.state).toBe('rejected');
   expect(listeners()).toBe(0);
+});
+
+describe('a policy of the user that takes no notice of an abort', () => {
+  const stubborn: Policy = next => (task, call) => {
+    const running = next(task, call);
+    return new Promise((resolve, reject) => {
+      running.then(resolve, () => setTimeout(() => reject(new Error('nobody waits for this')), 0));
+    });
+  };
+
+  test.each<[string, readonly Policy[]]>([
+    ['a time-out', [timeout(100), stubborn]],
+    ['a time-out round others', [timeout(100), limit({ concurrency: 9 }), throttle(), retry(), stubborn]],
+    ['a hedge within a time-out', [timeout(100), hedge({ delay: 10 }), stubborn]],
+  ])('keeps nobody waiting: %s', async (_, policies) => {
+    const { client, clock } = rig(2, { policies });
+    const { signal, abort, listeners } = countedSignal();
+    const late = watch(client.run(never, { signal }));
+    await clock.advance(100);
+    expect(late.value).toMatchObject({ code: 'TIMEOUT' });
+    const aborted = watch(client.run(never, { signal }));
+    await settled();
+    abort('enough');
+    await settled();
+    expect(aborted).toEqual({ state: 'rejected', value: 'enough' });
+    expect([clock.pending, listeners(), running(client)]).toEqual([0, 0, 0]);
+  });
+
+  test('and what it brings too late is let go of', async () => {
+    const discarded: unknown[] = [];
+    const { promise, resolve } = deferred<string>();
+    const own: Policy = next => async (task, call) => {
+      await next(task, call);
+      return promise as never;
+    };
+    const classifier: Classifier = {
+      value: () => 'success',
+      error: () => 'failure',
+      discard: value => discarded.push(value),
+    };
+    const { client, clock } = rig(1, { policies: [timeout(100), own], classifier });
+    const fate = watch(client.run(async () => 'in time'));
+    await clock.advance(100);
+    expect(fate.value).toMatchObject({ code: 'TIMEOUT' });
+    resolve('too late');
+    await settled();
+    expect(discarded).toEqual(['too late']);
+  });
 });

@@ -202,9 +202,11 @@ test('the abort of a Request that its caller has let go of is heard all the same
       watch(fetch(new Request('http://users/', { signal: controller.signal })));
     const fate = begin();
     await collectGarbage();
+    const before = fate.state;
     controller.abort('enough');
+    await settled();
     expect(sent[0]!.init.signal).toMatchObject({ aborted: true, reason: 'enough' });
-    expect(fate.state).toBe(answer === ok ? 'resolved' : 'pending');
+    expect(before).toBe(answer === ok ? 'resolved' : 'pending');
   }
 });
 

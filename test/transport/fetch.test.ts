@@ -1,4 +1,4 @@
-import { createFetch, type FetchOptions, fixed } from 'fairlead';
+import { createFetch, type FetchOptions, fixed, hedge, retry } from 'fairlead';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { failing, faked, ok, restOf, type SomeHeaders } from './fake.ts';
 
@@ -351,8 +351,12 @@ test('however often a request is sent, no Request, no URL and no AbortSignal.any
 test.each([
   ['none without a time-out', { attemptTimeout: Infinity }, 0],
   ['one for each attempt, as by default', {}, 3],
-  ['one for the whole call, if only that is bounded', { attemptTimeout: Infinity, timeout: 1000 }, 1],
-  ['one for each attempt and one for the whole call, if both are', { timeout: 1000 }, 4],
+  ['one for each attempt, if the whole call is bounded', { attemptTimeout: Infinity, timeout: 1000 }, 3],
+  [
+    'one for each attempt, if both are bounded, and hedged',
+    { timeout: 1000, policies: [retry(), hedge({ delay: 500 })] },
+    3,
+  ],
 ])('AbortControllers that a call of three attempts makes: %s', async (_, options, count) => {
   const { fetch, sent } = faked(failing(2), options);
   await fetch.client.ready();

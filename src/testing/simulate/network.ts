@@ -1,4 +1,3 @@
-import { listen } from '../../base/signal.ts';
 import type { Endpoint } from '../../model/endpoint.ts';
 import type { EventQueue } from './event-queue.ts';
 import { Flight, type Sent, SimulatedError } from './flight.ts';
@@ -81,10 +80,12 @@ export class Network {
         reject(error);
       },
     );
-    const leave = listen(signal, () => {
+    const abort = (): void => {
       leave();
       flight.release();
       reject(signal.reason);
-    });
+    };
+    const leave = (): void => signal.removeEventListener('abort', abort);
+    signal.addEventListener('abort', abort);
   }
 }

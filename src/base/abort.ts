@@ -1,0 +1,55 @@
+import { type AbortListener, relayWhile } from './signal.ts';
+
+/**
+ * What may be given up, and who is to hear of it. There is a signal of the platform's for it as soon as somebody asks for
+ * one: a listener on such a signal takes as long as all the rest of a call.
+ */
+export class Abort {
+  aborted = false;
+  reason: unknown;
+  #controller: AbortController | undefined;
+  #first: AbortListener | undefined;
+  #others: AbortListener[] | undefined;
+
+  get controller(): AbortController {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.aborted) this.#controller.abort(this.reason);
+    }
+    return this.#controller;
+  }
+
+  /** Only the first time counts. The listeners hear of it before the signal does. */
+  abort(reason: unknown): void {
+    if (this.aborted) return;
+    this.aborted = true;
+    this.reason = reason;
+    const first = this.#first;
+    const others = this.#others;
+    this.#first = this.#others = undefined;
+    first?.aborted(reason);
+    if (others !== undefined) for (const each of others) each.aborted(reason);
+    this.#controller?.abort(reason);
+  }
+
+  /** Never two of the same. */
+  listen(listener: AbortListener): void {
+    if (this.#first === undefined) this.#first = listener;
+    else if (this.#others === undefined) this.#others = [listener];
+    else this.#others.push(listener);
+  }
+
+  unlisten(listener: AbortListener): void {
+    if (this.#first === listener) {
+      this.#first = undefined;
+      return;
+    }
+    const at = this.#others?.indexOf(listener) ?? -1;
+    if (at >= 0) this.#others!.splice(at, 1);
+  }
+
+  /** Aborts the controller when the signal does, as long as `holder` is in use. */
+  relayWhile(holder: object, signal: AbortSignal, to: AbortController): void {
+    relayWhile(holder, signal, to);
+  }
+}

@@ -1,0 +1,174 @@
+import { systemClock } from 'fairlead/core';
+import { type ManualClock, manualClock } from 'fairlead/testing';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { Deadlines, type Waiting } from '../../src/base/deadlines.ts';
+import type { Clock, Timer } from '../../src/base/env.ts';
+
+/** Somebody who waits, and notes when its time came. */
+function waiter(due: () => void): Waiting {
+  return { older: undefined, newer: undefined, until: Number.POSITIVE_INFINITY, cancel: undefined, due };
+}
+
+/** A clock that tells how often a timer was set, and whether timers are shared at all. */
+function counted(clock: ManualClock, shared: boolean): { readonly clock: Clock; sets(): number } {
+  let sets = 0;
+  return {
+    clock: {
+      now: () => clock.now(),
+      after(ms, callback) {
+        sets++;
+        return clock.after(ms, callback);
+      },
+      timer(callback): Timer {
+        const timer = clock.timer(callback);
+        return {
+          set(ms) {
+            if (!shared) return false;
+            sets++;
+            return timer.set(ms);
+          },
+          ref: timer.ref,
+          unref: timer.unref,
+        };
+      },
+    },
+    sets: () => sets,
+  };
+}
+
+const step = fc.oneof(
+  fc.record({ kind: fc.constant('join' as const), ms: fc.integer({ min: 0, max: 50 }) }),
+  fc.record({ kind: fc.constant('leave' as const), which: fc.nat(30) }),
+  fc.record({ kind: fc.constant('wait' as const), ms: fc.double({ min: 0, max: 30, noNaN: true }) }),
+);
+
+test.each([
+  ['by one timer', true],
+  ['by a timer each, where the platform has none that may be shared', false],
+])('whoever joins is due in time, once, unless it leaves: %s', async (_, shared) => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 60 }), async steps => {
+      const manual = manualClock(1e6);
+      const deadlines = new Deadlines(counted(manual, shared).clock);
+      const all: { readonly at: number; readonly waiting: Waiting; left: boolean; due: number[] }[] = [];
+      for (const taken of steps) {
+        if (taken.kind === 'join') {
+          const due: number[] = [];
+          const waiting = waiter(() => due.push(manual.now()));
+          all.push({ at: manual.now() + taken.ms, waiting, left: false, due });
+          deadlines.join(waiting, taken.ms, manual.now());
+        } else if (taken.kind === 'leave') {
+          const one = all[taken.which];
+          if (one === undefined) continue;
+          if (one.due.length === 0) one.left = true;
+          deadlines.leave(one.waiting);
+          deadlines.leave(one.waiting); // again: nothing
+        } else await manual.advance(taken.ms);
+        const waits = all.some(({ left, due }) => !left && due.length === 0);
+        expect(manual.pending > 0).toBe(waits);
+      }
+      await manual.advance(100);
+      for (const { at, left, due } of all) {
+        expect(due.length).toBe(left ? 0 : 1);
+        if (!left) expect(due[0]).toBeCloseTo(at, 6);
+      }
+      expect(manual.pending).toBe(0);
+    }),
+  );
+});
+
+test('a thousand that come and go one after another take one timer', () => {
+  const { clock, sets } = counted(manualClock(), true);
+  const deadlines = new Deadlines(clock);
+  for (let i = 0; i < 1000; i++) {
+    const waiting = waiter(() => {});
+    deadlines.join(waiting, 100, i / 100);
+    deadlines.leave(waiting);
+  }
+  expect(sets()).toBe(1);
+});
+
+test('an error of one keeps the others from nothing but that moment', async () => {
+  const manual = manualClock();
+  const deadlines = new Deadlines(manual);
+  const heard: string[] = [];
+  deadlines.join(
+    waiter(() => {
+      throw new Error('mine');
+    }),
+    10,
+    0,
+  );
+  deadlines.join(
+    waiter(() => heard.push('same moment')),
+    10,
+    0,
+  );
+  deadlines.join(
+    waiter(() => heard.push('later')),
+    20,
+    0,
+  );
+  await expect(manual.advance(15)).rejects.toThrow('mine');
+  await manual.advance(15);
+  expect(heard).toEqual(['same moment', 'later']);
+});
+
+test('a timer that is early by what the clock rounds is believed', () => {
+  let now = 0;
+  let ring = (): void => {};
+  const set: number[] = [];
+  const clock: Clock = {
+    now: () => now,
+    after: () => () => {},
+    timer(callback) {
+      ring = callback;
+      return { set: ms => set.push(ms) > 0, ref() {}, unref() {} };
+    },
+  };
+  let due = 0;
+  const deadlines = new Deadlines(clock);
+  deadlines.join(
+    waiter(() => due++),
+    100,
+    now,
+  );
+  now = 99.7;
+  ring();
+  expect([due, set]).toEqual([1, [100]]);
+});
+
+describe("the platform's timer", () => {
+  test('rings once for the last time it was set, and keeps nothing alive once told so', async () => {
+    const rung: string[] = [];
+    let ring = (): void => {};
+    const over = new Promise<void>(resolve => {
+      ring = resolve;
+    });
+    const timer = systemClock.timer!(() => {
+      rung.push('rang');
+      ring();
+    });
+    expect(timer.set(60_000)).toBe(true);
+    timer.unref();
+    timer.ref();
+    expect(timer.set(1)).toBe(true);
+    await over;
+    expect(rung).toEqual(['rang']);
+    expect(timer.set(1e12)).toBe(true); // for ever
+    timer.unref();
+  });
+
+  test('says so where it could not be told to keep nothing alive, and is not set', () => {
+    const { setTimeout, clearTimeout } = globalThis;
+    const cleared: unknown[] = [];
+    Object.assign(globalThis, { setTimeout: () => 7, clearTimeout: (id: unknown) => cleared.push(id) });
+    try {
+      expect(systemClock.timer!(() => {}).set(100)).toBe(false);
+      expect(cleared).toContain(7);
+    } finally {
+      Object.assign(globalThis, { setTimeout, clearTimeout });
+    }
+  });
+});
