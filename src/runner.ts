@@ -72,11 +72,7 @@ export class Runner {
     }).then(
       value => {
         this.#answered(attempt, call, value);
-        if (controller !== undefined && this.#classifier.arriving !== undefined)
-          guarded(this.#site.observer, 'classifier', () => {
-            const arriving = this.#classifier.arriving?.(value);
-            if (arriving) call.relayWhile(arriving, controller);
-          });
+        if (controller !== undefined) this.#follow(call, controller, value);
         return value;
       },
       // Only here, and not as it is aborted: whoever hears of it is in the call's own asynchronous context.
@@ -137,6 +133,17 @@ export class Runner {
         error,
         value,
       });
+  }
+
+  /** What is still to come of an answer goes on listening to the caller, whose signal the task was not given itself. */
+  #follow(call: Call, controller: AbortController, value: unknown): void {
+    const classifier = this.#classifier;
+    const signal = classifier.arriving && call.outermost;
+    if (signal === undefined) return;
+    guarded(this.#site.observer, 'classifier', () => {
+      const arriving = classifier.arriving!(value);
+      if (arriving) call.relayWhile(arriving, signal, controller);
+    });
   }
 
   /** Whoever aborted it knows what that says of the member; if nobody does, it was the caller, and says nothing. */

@@ -145,14 +145,16 @@ export class Call {
     return this.tried === NONE || acceptance % 2 === 1 || !this.tried.includes(member);
   }
 
-  /**
-   * Used by the pool, for a part's attempt: aborts its controller when the caller aborts, as long as `holder` is in use. What
-   * is still to come of an answer goes on listening to the caller, whose signal the task was not given itself.
-   */
-  relayWhile(holder: object, to: AbortController): void {
+  /** The caller's signal, of the call itself or of the nearest whole that was given one. */
+  get outermost(): AbortSignal | undefined {
     let call: Call | undefined = this;
     while (call !== undefined && call.given === undefined) call = call.whole;
-    if (call !== undefined) this.#abort?.relayWhile(holder, call.given!, to);
+    return call?.given;
+  }
+
+  /** Used by the pool, for a part's attempt: aborts its controller when the signal aborts, as long as `holder` is in use. */
+  relayWhile(holder: object, signal: AbortSignal, to: AbortController): void {
+    this.#abort?.relayWhile(holder, signal, to);
   }
 
   /** Counts the latest attempt's member among those tried, for the whole call. */
