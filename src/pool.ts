@@ -264,7 +264,7 @@ export class Pool {
     if (this.#active.length === 0) {
       return this.#noEndpoints(size === 0 ? 'no endpoint' : `all ${size} endpoints are drained`);
     }
-    if (this.#active.some(member => member.inFlight >= member.limit && !member.isolated)) {
+    if (this.#limited && this.#active.some(member => member.inFlight >= member.limit && !member.isolated)) {
       const message = `all endpoints that may be called have ${this.#maxInFlight} attempts in flight`;
       return refusal('OVERLOADED', message, call.attempts);
     }
@@ -376,13 +376,19 @@ export class Pool {
 
   /** Whether a member that is well has as many attempts in flight as it may. */
   #busy(now: number): boolean {
-    if (this.#maxInFlight === Number.POSITIVE_INFINITY) return false;
-    return this.#active.some(
-      member =>
-        member.inFlight >= member.limit &&
-        !member.isolated &&
-        (guarded(this.#site.observer, 'breaker', () => member.available(now)) ?? true),
+    return (
+      this.#limited &&
+      this.#active.some(
+        member =>
+          member.inFlight >= member.limit &&
+          !member.isolated &&
+          (guarded(this.#site.observer, 'breaker', () => member.available(now)) ?? true),
+      )
     );
+  }
+
+  get #limited(): boolean {
+    return this.#maxInFlight < Number.POSITIVE_INFINITY;
   }
 
   /** Asks the picker; if it is at fault, the first member from a random one that the call accepts. */
