@@ -11,7 +11,10 @@ import { purseOf } from './purse.ts';
 import type { RetryBudget } from './retry-budget.ts';
 
 export interface RetryOptions {
-  /** Tries in all, the first included. Default: 3. */
+  /**
+   * Tries in all, the first included. Default: 3. While a member is untried, those of which nothing was sent, such as refused
+   * connections, do not count, up to as many again.
+   */
   readonly attempts?: number;
   /**
    * The longest wait before retry n, counted from 1, in ms; the wait is drawn from [0, that). There is no wait
@@ -75,14 +78,26 @@ export function retry(options: RetryOptions = {}): Policy {
     };
     const observe = ({ endedAt = clock.now() }: Call, startedAt: number): void =>
       observed.add(endedAt - startedAt, endedAt);
-    const hindrance = (call: Call, n: number, threw: boolean, result: unknown): GiveUpReason | undefined => {
+    /** Nobody has heard of a try of which nothing was sent: gRPC's transparent retries (gRFC A6), but of bounded number. */
+    const usedUp = (call: Call, n: number, unsent: number): boolean => {
+      if (n < attempts) return false;
+      if (attempts === 1 || n - unsent >= attempts || n >= 2 * attempts) return true;
+      return !guarded(observer, 'breaker', () => context.hasUntried(call, clock.now()));
+    };
+    const hindrance = (
+      call: Call,
+      n: number,
+      unsent: number,
+      threw: boolean,
+      result: unknown,
+    ): GiveUpReason | undefined => {
       if (call.aborted) return 'aborted';
       if (call.repeatable !== true) {
         const safe = call.repeatable === 'unsent' && threw;
         if (!(safe && guarded(observer, 'classifier', () => (classifier.unsent ?? isUnsent)(result))))
           return 'not-repeatable';
       }
-      if (n >= attempts) return 'attempts';
+      if (usedUp(call, n, unsent)) return 'attempts';
       return (guarded(observer, 'classifier', () => classifier.retryAfter?.(result)) ?? 0) < 0
         ? 'pushback'
         : undefined;
@@ -109,17 +124,23 @@ export function retry(options: RetryOptions = {}): Policy {
     const again = async <T>(
       task: Task<T>,
       call: Call,
+      before: number,
       first: AttemptRecord,
       firstThrew: boolean,
       firstResult: unknown,
     ): Promise<T> => {
       let [failed, threw, result] = [first, firstThrew, firstResult];
+      let unsent = 0;
+      let begun = before;
       for (let n = 1; ; n++) {
         const now = clock.now();
+        // With more than one attempt, the others may have been sent.
+        if (failed.kind === 'connect' && call.attempt - begun === 1) unsent++;
+        begun = call.attempt;
+        call.avoid();
         let wait = AT_ONCE;
-        let reason = hindrance(call, n, threw, result);
+        let reason = hindrance(call, n, unsent, threw, result);
         if (reason === undefined) {
-          call.avoid();
           wait = waitBefore(call, n, now);
           reason = misfit(call, wait, now);
         }
@@ -168,17 +189,18 @@ export function retry(options: RetryOptions = {}): Policy {
     // No async function: where the first run succeeds, that would be a third of all that a call allocates.
     const run = <T>(task: Task<T>, call: Call): Promise<T> => {
       const startedAt = call.deadline === undefined ? 0 : clock.now();
+      const before = call.attempt;
       return begin(task, call).then(
         value => {
           const failed = ended(call, 1);
-          if (failed !== undefined) return again(task, call, failed, false, value);
+          if (failed !== undefined) return again(task, call, before, failed, false, value);
           if (call.deadline !== undefined) observe(call, startedAt);
           return value;
         },
         error => {
           const failed = ended(call, 1);
           if (failed === undefined) throw error;
-          return again(task, call, failed, true, error);
+          return again(task, call, before, failed, true, error);
         },
       );
     };

@@ -75,7 +75,10 @@ export class CallsModel {
     holds(!call.aborted(), () => 'an attempt begins after its call has been aborted');
     holds(!call.closed, () => 'an attempt begins of a call made after the client was closed');
     holds(!this.halted, () => 'an attempt begins after all was aborted');
-    holds(tries.length < this.#setup.attempts, () => `more than ${this.#setup.attempts} attempts`);
+    // Those of which nothing was sent do not count, up to as many again of each `retry`.
+    const sent = tries.filter(({ ended }) => ended !== 'refused');
+    holds(sent.length < this.#setup.attempts, () => `more than ${this.#setup.attempts} attempts`);
+    holds(tries.length < this.#setup.unsent, () => `more than ${this.#setup.unsent} attempts, sent or not`);
     const last = tries.at(-1);
     if (last === undefined) return;
     holds(repeatable !== false, () => 'what may not be run again is run again');

@@ -209,9 +209,9 @@ describe('what is not repeated', () => {
   const reset = Object.assign(new Error('reset'), { code: 'ECONNRESET' });
 
   test.each([
-    [true, refused, 3, 'attempts'],
+    [true, refused, 4, 'attempts'], // one more than three, for the fourth member is untried
     [true, reset, 3, 'attempts'],
-    ['unsent', refused, 3, 'attempts'],
+    ['unsent', refused, 4, 'attempts'],
     ['unsent', reset, 1, 'not-repeatable'],
     [false, refused, 1, 'not-repeatable'],
   ] as const)(
@@ -224,6 +224,39 @@ describe('what is not repeated', () => {
       expect(lines.at(-1)).toBe(`giveUp ${reason}`);
     },
   );
+
+  test.each([
+    ['none beyond them where all members are tried', 1, 3, {}, 3, 'attempts'],
+    ['as many again, at members that are untried', 9, 3, {}, 6, 'attempts'],
+    ['none where there is but one attempt', 9, 1, {}, 1, 'attempts'],
+    [
+      'as many as the budget pays for',
+      9,
+      3,
+      { budget: retryBudget({ ratio: 0, minPerSecond: 0.4 }) },
+      5,
+      'budget',
+    ],
+  ] as const)(
+    'attempts of which nothing was sent are made good: %s',
+    async (_, size, attempts, more, count, reason) => {
+      const { client, lines } = rig(size, { policies: [retry({ attempts, backoff: () => 0, ...more })] });
+      const { task, tried } = failing(refused);
+      await expect(client.run(task)).rejects.toBe(refused);
+      expect(tried).toHaveLength(count);
+      expect(lines.at(-1)).toBe(`giveUp ${reason}`);
+    },
+  );
+
+  test('what was sent counts, whatever else was not', async () => {
+    const { client } = rig(9, { policies: [retry({ attempts: 2 }), retry({ attempts: 3 })] });
+    let runs = 0;
+    // Inside: sent, not sent, sent and not sent again, which makes six of them; so the outer one has been heard of.
+    await expect(
+      client.run(() => Promise.reject(++runs % 2 === 1 && runs < 5 ? reset : refused)),
+    ).rejects.toBe(refused);
+    expect(runs).toBe(9);
+  });
 
   test.each([
     ['no name', { code: 'ENOTFOUND', syscall: 'getaddrinfo' }, true],
