@@ -5,6 +5,7 @@ import type { Member } from '../model/member.ts';
 import type { Balancer, Picker } from './balancer.ts';
 import { better, weigh } from './better.ts';
 import { acceptedDraw } from './draw.ts';
+import { onward } from './onward.ts';
 import type { LoadOptions } from './p2c.ts';
 import { peakEwma } from './peak-ewma.ts';
 import { type Best, ranking } from './ranking.ts';
@@ -70,8 +71,7 @@ function bestOf(
   let best = members[at]!;
   weigh(best.load, costs, 0, now);
   for (let left = looks - 1; left > 0; left--) {
-    at += step;
-    if (at >= size) at -= size;
+    at = onward(at, step, size);
     const member = members[at]!;
     if (!call.accepts(member, now)) continue;
     weigh(member.load, costs, 1, now);

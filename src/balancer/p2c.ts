@@ -8,6 +8,7 @@ import type { Balancer } from './balancer.ts';
 import { better, weigh } from './better.ts';
 import { acceptedDraw } from './draw.ts';
 import { inFlight } from './in-flight.ts';
+import { onward } from './onward.ts';
 import { type Best, ranking } from './ranking.ts';
 
 export interface LoadOptions {
@@ -32,10 +33,24 @@ export function p2c({ load = inFlight() }: LoadOptions = {}): Balancer {
       const draw = acceptedDraw(members, random);
       const dice = new Dice(random);
       const costs = new Float64Array(2);
+      const loads = members.map(({ load }) => load); // so that they are fetched beside the members, not after them
       const pick = (call: Call, now: number): Member | undefined => {
-        let i = dice.below(size);
+        const two = dice.pair();
+        let i = dice.at(two, size);
+        const skip = 1 + dice.at(two + 1, size - 1);
+        if (even && call.filter === undefined && call.tried.length === 0 && members[i]!.doubts === 0) {
+          // As nearly all picks are: there is nothing to ask but what the two cost.
+          const j = onward(i, skip, size);
+          if (members[j]!.doubts !== 0) return betterOf(members, i, skip, costs, call, now);
+          weigh(loads[i]!, costs, 0, now);
+          weigh(loads[j]!, costs, 1, now);
+          // No branch here either.
+          return members[i ^ ((i ^ j) & -Number(costs[1]! < costs[0]!))];
+        }
         if (!even || !call.accepts(members[i]!, now)) i = draw(call, now);
-        return i < 0 ? undefined : betterOf(members, i, 1 + dice.below(size - 1), costs, call, now);
+        if (i >= 0) return betterOf(members, i, skip, costs, call, now);
+        dice.back(); // none has been stepped to
+        return undefined;
       };
       const best: Best = (i, skip, call, now) => betterOf(members, i, skip, costs, call, now);
       const steps = Array.from({ length: Math.max(1, size - 1) }, (_, i) => i + 1);
@@ -53,10 +68,8 @@ function betterOf(
   call: Call,
   now: number,
 ): Member {
-  const size = members.length;
   const a = members[i]!;
-  const other = i + skip; // itself, if it is alone
-  const b = members[other < size ? other : other - size]!;
+  const b = members[onward(i, skip, members.length)]!; // itself, if it is alone
   if (!call.accepts(b, now)) return a;
   weigh(a.load, costs, 0, now);
   weigh(b.load, costs, 1, now);

@@ -201,16 +201,25 @@ class PeakEwma implements Load {
   }
 
   costInto(costs: Float64Array, at: number, now: number): void {
-    if (this.#average < 0) {
-      costs[at] = UNKNOWN * this.#count;
+    const crowd = this.#crowd;
+    let cost = this.#average;
+    if (cost < 0) {
+      cost = UNKNOWN * this.#count;
     } else {
+      const x = (now - this.#stamp) * crowd.rate;
+      if (x > 0 && x < 0.5) {
+        // As `fade` has it. Once more, for the way through its array takes a fifth of a pick.
+        const xx = x * x;
+        cost *= 1 - x + xx * (1 / 2 - x * (1 / 6) + xx * (1 / 24 - x * (1 / 120) + xx * (1 / 720)));
+      } else if (x > 0) {
+        cost *= Math.exp(-x);
+      }
       const oldest = this.#oldest;
-      const age = oldest === undefined ? LEAST : now - oldest.startedAt;
-      costs[at] = (now - this.#stamp) * this.#crowd.rate;
-      fade(costs, at);
-      costs[at] = Math.max(this.#average * costs[at]!, age, LEAST) * (this.#count + 1 + this.#crowd.shared);
+      if (oldest !== undefined) cost = Math.max(cost, now - oldest.startedAt);
+      cost = Math.max(cost, LEAST) * (this.#count + 1 + crowd.shared);
     }
-    if (this.#penalty !== 0) costs[at]! *= 1 + this.#penaltyAt(now);
+    if (this.#penalty !== 0) cost *= 1 + this.#penaltyAt(now);
+    costs[at] = cost;
   }
 
   forgive(): void {
