@@ -37,7 +37,12 @@ export interface Ring extends Placement {
  */
 export function createRing(members: Iterable<string | RingMember> = [], options: HashRingOptions = {}): Ring {
   const ring = new HashRing(options);
-  ring.update(Array.from(members, member => (typeof member === 'string' ? { id: member } : member)));
+  const byId = new Map<string, RingMember>();
+  for (const member of members) {
+    const each = typeof member === 'string' ? { id: member } : member;
+    byId.set(each.id, each); // of members with one id the last counts
+  }
+  ring.update([...byId.values()]);
   return {
     get size() {
       return ring.slots.size;
@@ -67,6 +72,10 @@ interface Slot {
   readonly number: number;
   /** How many points it has. */
   readonly count: number;
+  /** The member's weight. */
+  weight: number;
+  /** The latest update whose set had the member. */
+  seen: number;
 }
 
 /** A ring's members and its table. Slots number the members and are used again, so that the table can stay. */
@@ -77,7 +86,7 @@ export class HashRing {
   readonly #ids: string[] = [];
   readonly #free: number[] = [];
   readonly #points: number;
-  #weights: Map<string, number> = new Map();
+  #updates = 0;
   /** What the points for a unit of weight are multiplied by: 1, 1/2, 1/4 and so on. */
   #scale = 1;
   readonly hash: HashFunction;
@@ -116,31 +125,59 @@ export class HashRing {
     return [...ids];
   }
 
-  /** Makes these the members, by as little work as the difference takes. */
+  /** Makes these the members, no two of one id, by as little work as the difference takes. */
   update(members: readonly RingMember[]): void {
-    this.#become(new Map(members.map(member => [member.id, checkMember('ring', member)])));
+    for (const member of members) checkMember('ring', member);
+    const scale = this.#scaleFor(members);
+    const update = ++this.#updates;
+    const changed: RingMember[] = [];
+    let kept = 0;
+    for (const member of members) {
+      const { id, weight = 1 } = member;
+      const slot = this.slots.get(id);
+      if (slot?.count !== this.#countFor(weight, scale)) changed.push(member);
+      else slot.weight = weight;
+      if (slot === undefined) continue;
+      slot.seen = update;
+      kept++;
+    }
+    const gone: string[] = [];
+    if (kept < this.slots.size) for (const [id, { seen }] of this.slots) if (seen !== update) gone.push(id);
+    if (gone.length + changed.length <= FEW * members.length) {
+      for (const id of gone) this.#remove(id);
+      for (const member of changed) this.#set(member, scale);
+    } else {
+      // Before anything changes, for the hash may be the user's and throw.
+      const points = new Map(
+        members.map(({ id, weight = 1 }) => [id, pointsOf(id, this.#countFor(weight, scale), this.hash)]),
+      );
+      for (const id of gone) this.#release(id);
+      for (const { id, weight = 1 } of changed) {
+        const number = this.slots.get(id)?.number ?? this.#take(id);
+        this.slots.set(id, { number, count: this.#countFor(weight, scale), weight, seen: update });
+      }
+      const owned: Uint32Array[] = this.#ids.map(() => NO_POINTS);
+      for (const [id, { number }] of this.slots) owned[number] = points.get(id)!;
+      this.table = PointTable.of(owned, this.#before);
+    }
+    this.#scale = scale;
   }
 
   put(member: RingMember): void {
     const weight = checkMember('ring', member);
-    const before = this.slots.get(member.id)?.count ?? 0;
+    const slot = this.slots.get(member.id);
+    const before = slot?.count ?? 0;
     const count = this.#countFor(weight, 1);
     if (this.#scale < 1 || this.table.count - before + count > this.#most)
-      this.#become(new Map(this.#weights).set(member.id, weight));
-    else if (count !== before) this.#set(member.id, count);
-    this.#weights.set(member.id, weight);
+      this.update([...this.#membersBut(member.id), member]);
+    else if (count !== before) this.#set(member, 1);
+    else slot!.weight = weight;
   }
 
   drop(id: string): boolean {
     if (!this.slots.has(id)) return false;
-    if (this.#scale < 1) {
-      const rest = new Map(this.#weights);
-      rest.delete(id);
-      this.#become(rest);
-    } else {
-      this.#remove(id);
-    }
-    this.#weights.delete(id);
+    if (this.#scale < 1) this.update(this.#membersBut(id));
+    else this.#remove(id);
     return true;
   }
 
@@ -149,45 +186,28 @@ export class HashRing {
     return new Map([...this.slots.keys()].sort().map(id => [id, shares[this.slots.get(id)!.number]!]));
   }
 
-  #become(weights: Map<string, number>): void {
-    const scale = this.#scaleFor(weights);
-    const changed: string[] = [];
-    for (const [id, weight] of weights)
-      if (this.slots.get(id)?.count !== this.#countFor(weight, scale)) changed.push(id);
-    const gone = [...this.slots.keys()].filter(id => !weights.has(id));
-    const countOf = (id: string): number => this.#countFor(weights.get(id)!, scale);
-    if (gone.length + changed.length <= FEW * weights.size) {
-      for (const id of gone) this.#remove(id);
-      for (const id of changed) this.#set(id, countOf(id));
-    } else {
-      // Before anything changes, for the hash may be the user's and throw.
-      const points = new Map([...weights.keys()].map(id => [id, pointsOf(id, countOf(id), this.hash)]));
-      for (const id of gone) this.#release(id);
-      for (const id of changed)
-        this.slots.set(id, { number: this.slots.get(id)?.number ?? this.#take(id), count: countOf(id) });
-      const owned: Uint32Array[] = this.#ids.map(() => NO_POINTS);
-      for (const [id, { number }] of this.slots) owned[number] = points.get(id)!;
-      this.table = PointTable.of(owned, this.#before);
-    }
-    this.#weights = weights;
-    this.#scale = scale;
+  #membersBut(left: string): RingMember[] {
+    const members: RingMember[] = [];
+    for (const [id, { weight }] of this.slots) if (id !== left) members.push({ id, weight });
+    return members;
   }
 
   /** @throws RangeError if there are so many members that one point each is too much */
-  #scaleFor(weights: ReadonlyMap<string, number>): number {
-    if (weights.size > this.#most)
-      throw new RangeError(`a ring of ${weights.size} members is too large; ${this.#most} is the most`);
+  #scaleFor(members: readonly RingMember[]): number {
+    if (members.length > this.#most)
+      throw new RangeError(`a ring of ${members.length} members is too large; ${this.#most} is the most`);
     for (let scale = 1; ; scale /= 2) {
       let total = 0;
-      for (const weight of weights.values()) total += this.#countFor(weight, scale);
+      for (const { weight = 1 } of members) total += this.#countFor(weight, scale);
       if (total <= this.#most) return scale;
     }
   }
 
-  #set(id: string, count: number): void {
+  #set({ id, weight = 1 }: RingMember, scale: number): void {
+    const count = this.#countFor(weight, scale);
     const points = pointsOf(id, count, this.hash); // first, for it may throw
     if (this.slots.has(id)) this.#remove(id);
-    const slot = { number: this.#take(id), count };
+    const slot = { number: this.#take(id), count, weight, seen: this.#updates };
     this.slots.set(id, slot);
     this.table = this.table.with(slot.number, points, this.#before);
   }

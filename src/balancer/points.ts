@@ -14,139 +14,186 @@ export function pointsOf(id: string, count: number, hash: HashFunction): Uint32A
  * Points on a circle of 2^32 places, each owned by a slot. Immutable: a change makes another. Equal points are all
  * kept, in the order that `before` gives their owners.
  *
- * `pairs` holds place and owner of each point, by place. `index[b]` is the position of the first point in or after
- * bucket b, a bucket being the places that share their highest bits; there are about as many buckets as points. So
- * a look-up reads one entry of the index and, mostly, one pair.
+ * A bucket is the places that share their highest bits, of which there are about as many as half the points, and at least
+ * as many as slots. `#index[b]` is the position of the first point in or after bucket b. `#points` holds 32 bits for each
+ * point, by place: what its bucket does not say of its place, and its owner below that. So a look-up reads one entry of the
+ * index and, mostly, one point; and a change, which copies all, takes as long as so much memory takes.
  */
 export class PointTable {
-  readonly pairs: Uint32Array;
+  readonly #points: Uint32Array;
   readonly #index: Uint32Array;
-  readonly #shift: number;
+  /** How many of the highest bits of a place tell its bucket. As many tell an owner. */
+  readonly #bits: number;
+  /** All owners are below. */
+  readonly #slots: number;
 
-  private constructor(pairs: Uint32Array, index?: Uint32Array) {
-    const bits = bitsFor(pairs.length >>> 1);
-    this.pairs = pairs;
-    this.#shift = 32 - bits;
-    this.#index = index ?? indexOf(pairs, bits);
+  private constructor(points: Uint32Array, index: Uint32Array, bits: number, slots: number) {
+    this.#points = points;
+    this.#index = index;
+    this.#bits = bits;
+    this.#slots = slots;
   }
 
   /** Of all points at once: sorted by counting, for they are spread evenly. `owned[i]` are the points of slot i. */
   static of(owned: readonly Uint32Array[], before: Before): PointTable {
     const count = owned.reduce((sum, points) => sum + points.length, 0);
-    const bits = bitsFor(count);
+    const bits = bitsFor(count, owned.length);
     const shift = 32 - bits;
     const starts = new Uint32Array(2 ** bits + 1);
     for (const points of owned) for (let i = 0; i < points.length; i++) starts[(points[i]! >>> shift) + 1]!++;
-    for (let b = 1; b < starts.length; b++) starts[b]! += starts[b - 1]!;
+    sumUp(starts);
     const filled = starts.slice();
-    const pairs = new Uint32Array(count * 2);
+    const all = new Uint32Array(count);
     for (let owner = 0; owner < owned.length; owner++) {
       const points = owned[owner]!;
       for (let i = 0; i < points.length; i++) {
-        const place = points[i]!;
-        const bucket = place >>> shift;
+        const bucket = points[i]! >>> shift;
+        const point = ((points[i]! << bits) | owner) >>> 0;
         let at = filled[bucket]!++;
-        for (; at > starts[bucket]! && precedes(place, owner, pairs, at - 1, before); at--) {
-          pairs[2 * at] = pairs[2 * at - 2]!;
-          pairs[2 * at + 1] = pairs[2 * at - 1]!;
-        }
-        pairs[2 * at] = place;
-        pairs[2 * at + 1] = owner;
+        for (; at > starts[bucket]! && precedes(point, all[at - 1]!, bits, before); at--)
+          all[at] = all[at - 1]!;
+        all[at] = point;
       }
     }
-    return new PointTable(pairs, starts);
+    return new PointTable(all, starts, bits, owned.length);
   }
 
   get count(): number {
-    return this.pairs.length >>> 1;
+    return this.#points.length;
   }
 
   /** The position of the first point at or after a place, signed or not, going round. Of an empty table: 0. */
-  find(hash: number): number {
-    const place = hash >>> 0;
-    const { pairs } = this;
-    let at = this.#index[place >>> this.#shift]! << 1;
-    while (at < pairs.length && pairs[at]! < place) at += 2;
-    return at === pairs.length ? 0 : at >>> 1;
+  find(place: number): number {
+    const points = this.#points;
+    const bucket = place >>> (32 - this.#bits);
+    const first = (place << this.#bits) >>> 0;
+    const end = this.#index[bucket + 1]!;
+    let at = this.#index[bucket]!;
+    while (at < end && points[at]! < first) at++;
+    return at === points.length ? 0 : at;
   }
 
   /** Who owns the point at a position. */
   owner(position: number): number {
-    return this.pairs[2 * position + 1]!;
+    return this.#points[position]! & ((1 << this.#bits) - 1);
+  }
+
+  /** The place of the point at a position. */
+  place(position: number): number {
+    const index = this.#index;
+    let bucket = 0; // the last that begins at or before the position
+    for (let step = 2 ** (this.#bits - 1); step >= 1; step /= 2)
+      if (index[bucket + step]! <= position) bucket += step;
+    return this.#placeIn(bucket, position);
   }
 
   /** The share of all places that each slot owns. */
   shares(slots: number): Float64Array {
-    const { pairs } = this;
+    const { count } = this;
     const shares = new Float64Array(slots);
-    let previous = pairs.length === 0 ? 0 : pairs[pairs.length - 2]! - 2 ** 32;
-    for (let at = 0; at < pairs.length; at += 2) {
-      shares[pairs[at + 1]!]! += (pairs[at]! - previous) / 2 ** 32;
-      previous = pairs[at]!;
-    }
+    let previous = count === 0 ? 0 : this.place(count - 1) - 2 ** 32;
+    this.#each((place, at) => {
+      shares[this.owner(at)]! += (place - previous) / 2 ** 32;
+      previous = place;
+    });
     return shares;
   }
 
   /** With the sorted points of one more slot. Copies, but hashes and sorts nothing. */
   with(owner: number, points: Uint32Array, before: Before): PointTable {
-    const { pairs } = this;
-    const grown = new Uint32Array(pairs.length + 2 * points.length);
+    const slots = Math.max(this.#slots, owner + 1);
+    const bits = bitsFor(this.count + points.length, slots);
+    if (bits !== this.#bits) return this.#bucketed(bits, slots).with(owner, points, before);
+    const old = this.#points;
+    const grown = new Uint32Array(old.length + points.length);
     let from = 0;
     for (let i = 0; i < points.length; i++) {
-      const place = points[i]!;
-      let at = this.#index[place >>> this.#shift]!;
-      while (at < this.count && !precedes(place, owner, pairs, at, before)) at++;
-      grown.set(pairs.subarray(2 * from, 2 * at), 2 * (from + i));
-      grown[2 * (at + i)] = place;
-      grown[2 * (at + i) + 1] = owner;
+      const bucket = points[i]! >>> (32 - bits);
+      const point = ((points[i]! << bits) | owner) >>> 0;
+      const end = this.#index[bucket + 1]!;
+      let at = this.#index[bucket]!;
+      while (at < end && !precedes(point, old[at]!, bits, before)) at++;
+      grown.set(old.subarray(from, at), from + i);
+      grown[at + i] = point;
       from = at;
     }
-    grown.set(pairs.subarray(2 * from), 2 * (from + points.length));
-    return new PointTable(grown, this.#shifted(points, 1, grown.length >>> 1));
+    grown.set(old.subarray(from), from + points.length);
+    return new PointTable(grown, this.#shifted(points, 1), bits, slots);
   }
 
   /** Without the points of a slot, which are `points`, sorted. */
   without(owner: number, points: Uint32Array): PointTable {
-    const { pairs } = this;
-    const left = new Uint32Array(pairs.length - 2 * points.length);
+    const bits = bitsFor(this.count - points.length, this.#slots);
+    if (bits !== this.#bits) return this.#bucketed(bits, this.#slots).without(owner, points);
+    const old = this.#points;
+    const left = new Uint32Array(old.length - points.length);
     let from = 0;
     for (let i = 0; i < points.length; i++) {
-      let at = this.#index[points[i]! >>> this.#shift]!;
-      while (at < this.count && (pairs[2 * at] !== points[i] || pairs[2 * at + 1] !== owner)) at++;
-      if (at === this.count) throw new TypeError('ring hash must answer the same for the same key');
-      left.set(pairs.subarray(2 * from, 2 * at), 2 * (from - i));
+      const bucket = points[i]! >>> (32 - bits);
+      const point = ((points[i]! << bits) | owner) >>> 0;
+      const end = this.#index[bucket + 1]!;
+      let at = this.#index[bucket]!;
+      while (at < end && old[at] !== point) at++;
+      if (at === end) throw new TypeError('ring hash must answer the same for the same key');
+      left.set(old.subarray(from, at), from - i);
       from = at + 1;
     }
-    left.set(pairs.subarray(2 * from), 2 * (from - points.length));
-    return new PointTable(left, this.#shifted(points, -1, left.length >>> 1));
+    left.set(old.subarray(from), from - points.length);
+    return new PointTable(left, this.#shifted(points, -1), bits, this.#slots);
   }
 
-  /** The index once each of the sorted points has come (1) or gone (-1); none if there will be other buckets. */
-  #shifted(points: Uint32Array, by: 1 | -1, count: number): Uint32Array | undefined {
-    if (32 - bitsFor(count) !== this.#shift) return undefined;
+  /** The index once each of the sorted points has come (1) or gone (-1). */
+  #shifted(points: Uint32Array, by: 1 | -1): Uint32Array {
     const before = this.#index;
     const index = new Uint32Array(before.length);
     let b = 0;
     for (let i = 0, moved = 0; i <= points.length; i++, moved += by) {
-      const last = i < points.length ? points[i]! >>> this.#shift : index.length - 1;
+      const last = i < points.length ? points[i]! >>> (32 - this.#bits) : index.length - 1;
       for (; b <= last; b++) index[b] = before[b]! + moved;
     }
     return index;
+  }
+
+  /** The same points in so many buckets that owners below `slots` have room. */
+  #bucketed(bits: number, slots: number): PointTable {
+    const points = new Uint32Array(this.count);
+    const index = new Uint32Array(2 ** bits + 1);
+    this.#each((place, at) => {
+      points[at] = (place << bits) | this.owner(at);
+      index[(place >>> (32 - bits)) + 1]!++;
+    });
+    sumUp(index);
+    return new PointTable(points, index, bits, slots);
+  }
+
+  #each(visit: (place: number, position: number) => void): void {
+    const index = this.#index;
+    for (let b = 0; b + 1 < index.length; b++)
+      for (let at = index[b]!; at < index[b + 1]!; at++) visit(this.#placeIn(b, at), at);
+  }
+
+  #placeIn(bucket: number, position: number): number {
+    return ((bucket << (32 - this.#bits)) | (this.#points[position]! >>> this.#bits)) >>> 0;
   }
 }
 
 /** Whether one slot's point comes before another's at the same place. */
 export type Before = (owner: number, other: number) => boolean;
 
-const precedes = (place: number, owner: number, pairs: Uint32Array, at: number, before: Before): boolean =>
-  place < pairs[2 * at]! || (place === pairs[2 * at] && before(owner, pairs[2 * at + 1]!));
+/** Whether one point comes before another of its bucket. */
+function precedes(point: number, other: number, bits: number, before: Before): boolean {
+  if (point >>> bits !== other >>> bits) return point < other;
+  const owners = (1 << bits) - 1;
+  return before(point & owners, other & owners);
+}
 
-/** So many high bits that there is a bucket for each point, and two at the least: a shift by 32 is none. */
-const bitsFor = (count: number): number => (count < 2 ? 1 : 32 - Math.clz32(count - 1));
+/** So many bits that there is a bucket for each two points, and one for each slot; one at the least: a shift by 32 is none. */
+const bitsFor = (count: number, slots: number): number => Math.max(1, log2(count) - 1, log2(slots));
 
-function indexOf(pairs: Uint32Array, bits: number): Uint32Array {
-  const index = new Uint32Array(2 ** bits + 1);
-  for (let at = 0; at < pairs.length; at += 2) index[(pairs[at]! >>> (32 - bits)) + 1]!++;
+/** Rounded up. */
+const log2 = (number: number): number => (number < 2 ? 0 : 32 - Math.clz32(number - 1));
+
+/** Makes of how many points there are in each bucket, put down one further on, where each bucket begins. */
+function sumUp(index: Uint32Array): void {
   for (let b = 1; b < index.length; b++) index[b]! += index[b - 1]!;
-  return index;
 }

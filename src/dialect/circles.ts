@@ -35,7 +35,7 @@ export class Circle32 implements Circle {
   }
 
   place(at: number): number {
-    return this.#table.pairs[2 * at]!;
+    return this.#table.place(at);
   }
 
   gap(at: number): number {

@@ -100,7 +100,7 @@ describe('a ring that changes bit by bit', () => {
         subject.update(start);
         for (const { endpoints } of changes) subject.update(endpoints);
         const { table } = subject;
-        const at = Array.from({ length: table.count }, (_, i) => table.pairs[2 * i]!);
+        const at = Array.from({ length: table.count }, (_, i) => table.place(i));
         for (let i = 1; i < at.length; i++)
           if (at[i]! < at[i - 1]!) throw new Error(`point ${i} comes before the last`);
         const near = at
@@ -129,12 +129,12 @@ describe('a ring that changes bit by bit', () => {
           subject.update(endpoints);
           const ownerAfter = ownersIn(subject);
           // Between two points the owner is the same; so the points of both rings stand for all 2^32 hashes.
-          for (const { pairs } of [before, subject.table]) {
-            for (let i = 0; i < pairs.length; i += 2) {
-              const from = ownerBefore(pairs[i]!);
-              const to = ownerAfter(pairs[i]!);
+          for (const table of [before, subject.table]) {
+            for (let i = 0; i < table.count; i++) {
+              const from = ownerBefore(table.place(i));
+              const to = ownerAfter(table.place(i));
               if (from !== to && (gains ? to : from) !== endpoint.id)
-                throw new Error(`${pairs[i]} went from ${from} to ${to}`);
+                throw new Error(`${table.place(i)} went from ${from} to ${to}`);
             }
           }
           present = endpoints;
@@ -311,7 +311,7 @@ describe('the ring balancer', () => {
 /** All points with the ids of their owners, in their order on the ring. */
 function pointsIn(subject: HashRing): [place: number, id: string | undefined][] {
   const { table } = subject;
-  return Array.from({ length: table.count }, (_, i) => [table.pairs[2 * i]!, subject.idAt(i)]);
+  return Array.from({ length: table.count }, (_, i) => [table.place(i), subject.idAt(i)]);
 }
 
 /** Who owns a hash, found without the index. */
