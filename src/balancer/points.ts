@@ -16,8 +16,8 @@ export function pointsOf(id: string, count: number, hash: HashFunction): Uint32A
  *
  * A bucket is the places that share their highest bits, of which there are about as many as half the points, and at least
  * as many as slots. `#index[b]` is the position of the first point in or after bucket b. `#points` holds 32 bits for each
- * point, by place: what its bucket does not say of its place, and its owner below that. So a look-up reads one entry of the
- * index and, mostly, one point; and a change, which copies all, takes as long as so much memory takes.
+ * point, by place: what its bucket does not say of its place, and its owner below that. So a look-up reads two neighbours
+ * in either; and a change, which copies all, takes as long as so much memory takes.
  */
 export class PointTable {
   readonly #points: Uint32Array;
@@ -43,7 +43,7 @@ export class PointTable {
     for (const points of owned) for (let i = 0; i < points.length; i++) starts[(points[i]! >>> shift) + 1]!++;
     sumUp(starts);
     const filled = starts.slice();
-    const all = new Uint32Array(count);
+    const all = new Uint32Array(count + AHEAD);
     for (let owner = 0; owner < owned.length; owner++) {
       const points = owned[owner]!;
       for (let i = 0; i < points.length; i++) {
@@ -59,7 +59,7 @@ export class PointTable {
   }
 
   get count(): number {
-    return this.#points.length;
+    return this.#points.length - AHEAD;
   }
 
   /** The position of the first point at or after a place, signed or not, going round. Of an empty table: 0. */
@@ -67,10 +67,16 @@ export class PointTable {
     const points = this.#points;
     const bucket = place >>> (32 - this.#bits);
     const first = (place << this.#bits) >>> 0;
+    const start = this.#index[bucket]!;
     const end = this.#index[bucket + 1]!;
-    let at = this.#index[bucket]!;
-    while (at < end && points[at]! < first) at++;
-    return at === points.length ? 0 : at;
+    // Without a branch for each: how many are passed is as good as random, and a wrong guess takes longer than all three.
+    let at =
+      start +
+      (Number(start < end) & Number(points[start]! < first)) +
+      (Number(start + 1 < end) & Number(points[start + 1]! < first)) +
+      (Number(start + 2 < end) & Number(points[start + 2]! < first));
+    if (at === start + AHEAD) while (at < end && points[at]! < first) at++;
+    return at === this.count ? 0 : at;
   }
 
   /** Who owns the point at a position. */
@@ -156,7 +162,7 @@ export class PointTable {
 
   /** The same points in so many buckets that owners below `slots` have room. */
   #bucketed(bits: number, slots: number): PointTable {
-    const points = new Uint32Array(this.count);
+    const points = new Uint32Array(this.#points.length);
     const index = new Uint32Array(2 ** bits + 1);
     this.#each((place, at) => {
       points[at] = (place << bits) | this.owner(at);
@@ -176,6 +182,9 @@ export class PointTable {
     return ((bucket << (32 - this.#bits)) | (this.#points[position]! >>> this.#bits)) >>> 0;
   }
 }
+
+/** How many points a look-up reads in any case: after the last are so many that stand for none. */
+const AHEAD = 3;
 
 /** Whether one slot's point comes before another's at the same place. */
 export type Before = (owner: number, other: number) => boolean;
