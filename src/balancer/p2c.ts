@@ -44,7 +44,7 @@ export function p2c({ load = inFlight() }: LoadOptions = {}): Balancer {
           if (members[j]!.doubts !== 0) return betterOf(members, i, skip, costs, call, now);
           weigh(loads[i]!, costs, 0, now);
           weigh(loads[j]!, costs, 1, now);
-          // No branch here either.
+          // The other if it costs less; without a branch, for that is as good as random.
           return members[i ^ ((i ^ j) & -Number(costs[1]! < costs[0]!))];
         }
         if (!even || !call.accepts(members[i]!, now)) i = draw(call, now);
