@@ -41,7 +41,7 @@ export function leastRequest(options: LeastRequestOptions = {}): Balancer {
       const dice = new Dice(random);
       const costs = new Float64Array(2);
       const bestFrom: Best = (first, step, call, now) =>
-        bestOf(members, looks, first, step, costs, call, now);
+        bestOf(members, even, looks, first, step, costs, call, now);
       const pick = (call: Call, now: number): Member | undefined => {
         // From a member drawn by weight, so that among equals weight and chance decide, in equal steps that meet no
         // member twice.
@@ -49,16 +49,17 @@ export function leastRequest(options: LeastRequestOptions = {}): Balancer {
         if (!even || !call.accepts(members[at]!, now)) at = draw(call, now);
         return at < 0
           ? undefined
-          : bestOf(members, looks, at, steps[dice.below(steps.length)]!, costs, call, now);
+          : bestOf(members, even, looks, at, steps[dice.below(steps.length)]!, costs, call, now);
       };
       return Object.assign(pick, { explain: ranking(members, steps, bestFrom) });
     },
   };
 }
 
-/** The best of so many members, from the first on in equal steps. */
+/** The best of so many members, from the first on in equal steps. `even`: all weigh the same. */
 function bestOf(
   members: readonly Member[],
+  even: boolean,
   looks: number,
   first: number,
   step: number,
@@ -70,12 +71,15 @@ function bestOf(
   let at = first;
   let best = members[at]!;
   weigh(best.load, costs, 0, now);
+  const plain = even && call.filter === undefined && call.tried.length === 0;
   for (let left = looks - 1; left > 0; left--) {
     at = onward(at, step, size);
     const member = members[at]!;
-    if (!call.accepts(member, now)) continue;
+    // As nearly all picks are: there is nothing to ask but what the two cost.
+    const simple = plain && (member.doubts | best.doubts) === 0;
+    if (!simple && !call.accepts(member, now)) continue;
     weigh(member.load, costs, 1, now);
-    if (!better(member, best, costs, call, now)) continue;
+    if (simple ? !(costs[1]! < costs[0]!) : !better(member, best, costs, call, now)) continue;
     best = member;
     costs[0] = costs[1]!;
   }
