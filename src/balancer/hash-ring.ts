@@ -1,5 +1,5 @@
 import { checkFunction, checkNumber } from '../base/errors.ts';
-import { type HashFunction, xxh32 } from '../base/hash.ts';
+import { type HashFunction, signedOf, xxh32 } from '../base/hash.ts';
 import { checkKey, checkMember, type Placement, type RingMember } from './placement.ts';
 import { PointTable, pointsOf } from './points.ts';
 
@@ -90,6 +90,7 @@ export class HashRing {
   /** What the points for a unit of weight are multiplied by: 1, 1/2, 1/4 and so on. */
   #scale = 1;
   readonly hash: HashFunction;
+  readonly #hashed: (key: string) => number;
   readonly #before = (a: number, b: number): boolean => this.#ids[a]! < this.#ids[b]!;
 
   readonly #most: number;
@@ -99,6 +100,7 @@ export class HashRing {
     this.#most = most;
     this.#points = checkNumber('ring points', points, 1, MOST_POINTS, true);
     this.hash = checkFunction('ring hash', hash);
+    this.#hashed = signedOf(hash);
     this.table = PointTable.of([], this.#before);
   }
 
@@ -108,7 +110,7 @@ export class HashRing {
   }
 
   find(key: string): number {
-    return this.table.find(this.hash(key) | 0);
+    return this.table.find(this.#hashed(key));
   }
 
   idAt(position: number): string | undefined {
