@@ -2,6 +2,7 @@ import type { Balancer, Picker } from './balancer/balancer.ts';
 import { below, checkEnv, type Env, inBackground, systemEnv } from './base/env.ts';
 import { bad, checkFunction, checkNumber, FairleadError } from './base/errors.ts';
 import { refusal } from './base/refusal.ts';
+import { rejected } from './base/rejection.ts';
 import { abortable, sleep } from './base/signal.ts';
 import type { Discovery } from './discovery/discovery.ts';
 import { sameEndpoint } from './discovery/endpoints.ts';
@@ -283,7 +284,7 @@ export class Pool {
     } catch (error) {
       return Promise.reject(error);
     }
-    return attempt instanceof Attempt ? this.#runner.run(task, call, attempt) : Promise.reject(attempt);
+    return attempt instanceof Attempt ? this.#runner.run(task, call, attempt) : rejected(attempt);
   });
 
   /** Whether a member is available that the call has not tried yet. */

@@ -1,6 +1,7 @@
 import { Chain, type Link } from './base/chain.ts';
 import { bad } from './base/errors.ts';
 import type { FailureKind } from './base/failure-kind.ts';
+import { rejected, rejection } from './base/rejection.ts';
 import type { AbortListener } from './base/signal.ts';
 import type { Call, Task } from './model/call.ts';
 import type { Endpoint } from './model/endpoint.ts';
@@ -45,7 +46,7 @@ export class Runner {
       error => {
         const outcome = this.#halted === undefined ? this.#judge('error', error) : 'ignored';
         this.#failed(attempt, call, error, outcome, false);
-        throw error;
+        return rejection(error);
       },
     );
   }
@@ -84,7 +85,7 @@ export class Runner {
         else outcome = this.#judge('error', error);
         if (aborted || this.#halted === error) controller?.abort(error);
         this.#failed(attempt, call, error, outcome, aborted);
-        throw error;
+        return rejection(error);
       },
     );
   }
@@ -203,6 +204,6 @@ function begun<T>(
   try {
     return Promise.resolve(task(endpoint, signal, call));
   } catch (error) {
-    return Promise.reject(error);
+    return rejected(error);
   }
 }

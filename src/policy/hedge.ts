@@ -1,6 +1,7 @@
 import { Deadlines, type Waiting } from '../base/deadlines.ts';
 import { checkFunction, checkNumber } from '../base/errors.ts';
 import { Histogram } from '../base/histogram.ts';
+import { rejection } from '../base/rejection.ts';
 import type { AbortListener } from '../base/signal.ts';
 import { type Call, type Judge, partOf, prompt, type Run, type Task } from '../model/call.ts';
 import { guarded, tell } from '../model/observer.ts';
@@ -163,13 +164,13 @@ class Race<T> implements AbortListener, Waiting {
       value => {
         this.#succeeded(runner, value);
         if (this.#end !== undefined) return this.#end.promise;
-        if (this.#call.aborted) throw this.#call.reason;
+        if (this.#call.aborted) return rejection(this.#call.reason);
         return value;
       },
       error => {
         this.#failed(runner, error);
         if (this.#end !== undefined) return this.#end.promise;
-        throw this.#call.aborted ? this.#call.reason : error;
+        return rejection(this.#call.aborted ? this.#call.reason : error);
       },
     );
   }

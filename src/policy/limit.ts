@@ -1,6 +1,7 @@
 import { bad, checkFunction, checkNumber } from '../base/errors.ts';
 import { Histogram } from '../base/histogram.ts';
 import { refusal } from '../base/refusal.ts';
+import { rejected } from '../base/rejection.ts';
 import type { AbortListener } from '../base/signal.ts';
 import { type Call, prompt, type Task } from '../model/call.ts';
 import { blame } from '../model/observer.ts';
@@ -128,7 +129,7 @@ export function limit({ concurrency, queue = 0, order = 'fifo', timeout = 1000 }
 
     return prompt((task, call) => {
       if (inFlight < most) return enter(task, call, ++inFlight);
-      if (queue === 0) return Promise.reject(refused(call));
+      if (queue === 0) return rejected(refused(call));
       return turn(call).then(among => enter(task, call, among)); // in the call's own asynchronous context
     }, next);
   };

@@ -1,6 +1,7 @@
 import { type AttemptRecord, checkFunction, checkNumber } from '../base/errors.ts';
 import { isUnsent } from '../base/failure-kind.ts';
 import { Histogram } from '../base/histogram.ts';
+import { rejection } from '../base/rejection.ts';
 import { sleep } from '../base/signal.ts';
 import { type Call, prompt, type Task } from '../model/call.ts';
 import { blame, type GiveUpReason, guarded, tell } from '../model/observer.ts';
@@ -199,7 +200,7 @@ export function retry(options: RetryOptions = {}): Policy {
         },
         error => {
           const failed = ended(call, 1);
-          if (failed === undefined) throw error;
+          if (failed === undefined) return rejection(error);
           return again(task, call, before, failed, true, error);
         },
       );

@@ -1,6 +1,7 @@
 import { checkFunction, FairleadError } from '../base/errors.ts';
 import { type FailureKind, kindOf } from '../base/failure-kind.ts';
 import { refusal } from '../base/refusal.ts';
+import { rejected, rejection } from '../base/rejection.ts';
 import type { BreakerState, MakeBreaker } from '../model/breaker.ts';
 import { type Call, prompt, type Task } from '../model/call.ts';
 import { blame, guarded, tell } from '../model/observer.ts';
@@ -74,7 +75,7 @@ export function serviceBreaker(make: MakeBreaker): Policy {
       const now = clock.now();
       if (!allows(now)) {
         const message = `the breaker round the service is ${breaker.state}`;
-        return Promise.reject(refusal('OPEN', message, call.attempts));
+        return rejected(refusal('OPEN', message, call.attempts));
       }
       begin(now);
       const { epoch } = breaker;
@@ -88,7 +89,7 @@ export function serviceBreaker(make: MakeBreaker): Policy {
         error => {
           const outcome = call.attempt === before ? 'ignored' : judge(call, true, error);
           end(outcome, now, epoch, outcome === 'failure' ? kindOfError(error) : undefined);
-          throw error;
+          return rejection(error);
         },
       );
     }, next);

@@ -1,5 +1,6 @@
 import { type AttemptRecord, checkFunction, checkNumber } from '../base/errors.ts';
 import { refusal } from '../base/refusal.ts';
+import { rejected } from '../base/rejection.ts';
 import { Window } from '../base/window.ts';
 import { type Call, prompt } from '../model/call.ts';
 import { guarded } from '../model/observer.ts';
@@ -63,7 +64,7 @@ export function throttle(options: ThrottleOptions = {}): Policy {
       if (share > 0 && random() < share) {
         seen.add(now, 1, 0);
         const message = `${Math.round(share * 100)} % of the calls are refused, for too many fail`;
-        return Promise.reject(refusal('THROTTLED', message, call.attempts));
+        return rejected(refusal('THROTTLED', message, call.attempts));
       }
       return watched(next, task, call, () => {
         const { outcome, pickedAt, endedAt = clock.now() } = call;

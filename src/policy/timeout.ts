@@ -1,5 +1,6 @@
 import { Deadlines, type Waiting } from '../base/deadlines.ts';
 import { checkNumber, FairleadError } from '../base/errors.ts';
+import { rejection } from '../base/rejection.ts';
 import type { AbortListener } from '../base/signal.ts';
 import { type Call, type Judge, partOf, prompt, type Run } from '../model/call.ts';
 import { guarded } from '../model/observer.ts';
@@ -33,11 +34,11 @@ export function timeout(ms: number): Policy {
           if (!part.aborted) return value;
           // It was on its way here when the call was aborted.
           guarded(observer, 'classifier', () => classifier.discard?.(value));
-          throw part.reason;
+          return rejection(part.reason);
         },
         error => {
           bounded.end();
-          throw part.aborted ? part.reason : error;
+          return rejection(part.aborted ? part.reason : error);
         },
       );
     });

@@ -1,3 +1,4 @@
+import { rejection } from '../base/rejection.ts';
 import type { Call, Run, Task } from '../model/call.ts';
 import { promised } from './promised.ts';
 
@@ -10,7 +11,7 @@ export function watched<T>(next: Run, task: Task<T>, call: Call, over: () => voi
     },
     error => {
       over();
-      throw error;
+      return rejection(error);
     },
   );
 }
