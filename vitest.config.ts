@@ -13,15 +13,34 @@ export const alias = [
   { find: /^fairlead\/testing$/, replacement: src('testing/index.ts') },
 ];
 
+/** What replaces modules, or waits for the garbage of a whole process, has a process of its own. */
+const ALONE = [
+  'test/property/hash.test.ts',
+  'test/testing/without-fast-check.test.ts',
+  'test/policy/retention.test.ts',
+  'test/transport/abort.test.ts',
+];
+
 export default defineConfig({
   resolve: { alias },
   test: {
-    include: ['test/**/*.test.ts'],
     // Nothing is asserted of how long a test takes, and a machine may be busy.
     testTimeout: 60_000,
     // By default one processor is left idle: half of them on the machines that have two.
     maxWorkers: '100%',
-    exclude: ['test/integration/**', 'test/simulation/**', 'node_modules/**'],
+    // A third of the time would go by if each file imported everything for itself.
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'shared',
+          isolate: false,
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/integration/**', 'test/simulation/**', ...ALONE],
+        },
+      },
+      { extends: true, test: { name: 'alone', include: ALONE } },
+    ],
     coverage: { provider: 'v8', include: ['src/**/*.ts'], reporter: ['text', 'json-summary'] },
   },
 });

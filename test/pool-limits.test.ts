@@ -16,6 +16,7 @@ import { settled } from 'fairlead/testing';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { endpoints, rig, running, watch } from './helpers.ts';
+import { atMost } from './in-loops.ts';
 
 const never: Task<never> = () => new Promise(() => {});
 const at: Task<string> = async ({ id }) => id;
@@ -63,8 +64,7 @@ describe.each(BALANCERS)('%s', (_, make) => {
               await settled();
               expect(running(client)).toBe(before - 1);
             }
-            for (const { inFlight } of client.pool.members())
-              expect(inFlight).toBeLessThanOrEqual(maxInFlight);
+            for (const { inFlight } of client.pool.members()) atMost(inFlight, maxInFlight);
           }
           for (const end of ends) end(false);
           await settled();

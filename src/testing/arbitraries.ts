@@ -5,18 +5,20 @@ const size = 'max' as const;
 
 /** A key or id of any kind: plain, non-ASCII, with lone surrogates, long, and, for keys, empty. */
 function text(fc: FastCheck, least: number): Arbitrary<string> {
-  const lengths = [
-    { minLength: least, maxLength: 12, size },
-    { minLength: least, maxLength: 12, size },
-    { minLength: least, maxLength: 12, size },
-    { minLength: 80, maxLength: 300, size },
-  ];
   // The bounds are those of one to four bytes in UTF-8; among three bytes are the lone surrogates.
-  const alphabets = [0x7f, 0x7f, 0x7ff, 0xffff, 0x10ffff].map(max => fc.integer({ min: 0x20, max }));
-  return fc
-    .tuple(fc.constantFrom(...lengths), fc.constantFrom(...alphabets))
-    .chain(([length, letters]) => fc.array(letters, length).map(codes => String.fromCodePoint(...codes)));
+  const kinds = [0x7f, 0x7f, 0x7ff, 0xffff, 0x10ffff].flatMap(max => {
+    const letters = fc.integer({ min: 0x20, max });
+    const short = fc.array(letters, { minLength: least, maxLength: 12, size }).map(spelt);
+    // Hundreds of letters that are each drawn would be most of what a law takes.
+    const long = fc
+      .tuple(fc.array(letters, { minLength: 8, maxLength: 24, size }), fc.integer({ min: 80, max: 300 }))
+      .map(([codes, length]) => spelt(codes).repeat(38).slice(0, length));
+    return [short, short, short, long];
+  });
+  return fc.oneof(...kinds);
 }
+
+const spelt = (codes: readonly number[]): string => String.fromCodePoint(...codes);
 
 const distinct = <T>(value: T): T => value;
 const most = (usual: number, least: number): number => Math.max(usual, least);

@@ -8,6 +8,7 @@ export interface FastCheck {
   constantFrom<T>(...values: T[]): Arbitrary<T>;
   array<T>(each: Arbitrary<T>, size: Length): Arbitrary<T[]>;
   uniqueArray<T>(each: Arbitrary<T>, size: Length & { selector: (value: T) => unknown }): Arbitrary<T[]>;
+  oneof<T>(...each: Arbitrary<T>[]): Arbitrary<T>;
   tuple<Ts extends unknown[]>(...each: { [K in keyof Ts]: Arbitrary<Ts[K]> }): Arbitrary<Ts>;
   // biome-ignore lint/suspicious/noExplicitAny: a property's type is fast-check's own affair
   property<T>(each: Arbitrary<T>, holds: (value: T) => void): any;

@@ -18,6 +18,7 @@ import { createMaglev } from '../../src/balancer/maglev-table.ts';
 import type { Placement, RingMember } from '../../src/balancer/placement.ts';
 import { createRendezvous, rendezvous } from '../../src/balancer/rendezvous.ts';
 import { type RingOptions, ring } from '../../src/balancer/ring.ts';
+import { below, same } from '../in-loops.ts';
 
 const site: Site = { clock: manualClock(), observer: undefined };
 const size = 1009;
@@ -73,11 +74,11 @@ describe.each(KINDS)('bounded load, %s', (name, make, create) => {
           }
           const bounds = capacities(of, boundedLoad);
           const picked = picker(new Call({ key: step }), 0)!;
-          expect(picked.inFlight).toBeLessThan(bounds[of.indexOf(picked)]!);
+          below(picked.inFlight, bounds[of.indexOf(picked)]!);
           const line = placed.getN(step, of.length).map(id => of.find(({ endpoint }) => endpoint.id === id)!);
           const first = line.find(member => member.inFlight < bounds[of.indexOf(member)]!)!;
-          if (walks || first === line[0]) expect(picked).toBe(first);
-          expect(picker(new Call({ key: step }), 0)).toBe(picked);
+          if (walks || first === line[0]) same(picked, first);
+          same(picker(new Call({ key: step }), 0), picked);
           running.push(picked.begin(site, 0));
         }
       }),
@@ -95,8 +96,7 @@ describe.each(KINDS)('bounded load, %s', (name, make, create) => {
         const sum = each.reduce((a, b) => a + b, 0);
         for (let total = 1; total <= 150; total++) {
           picker(new Call({ key: 'hot' }), 0)!.begin(site, 0);
-          for (const { inFlight, weight } of of)
-            expect(inFlight).toBeLessThan((boundedLoad * total * weight) / sum + 2);
+          for (const { inFlight, weight } of of) below(inFlight, (boundedLoad * total * weight) / sum + 2);
         }
       }),
       { numRuns: 12 },

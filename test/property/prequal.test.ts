@@ -7,6 +7,7 @@ import { ProbeNews } from '../../src/balancer/probe-news.ts';
 import { ProbePool } from '../../src/balancer/probe-pool.ts';
 import { type ProbedLoad, probedLoad } from '../../src/balancer/probed-load.ts';
 import { RecentQuantile } from '../../src/balancer/recent-quantile.ts';
+import { atMost, same } from '../in-loops.ts';
 
 const QUANTILE = 0.8;
 const MAX_AGE = 1000;
@@ -73,19 +74,19 @@ test('whatever answers come, calls go as the rule says, by answers that are ther
           const answers = pool.explain(call, now).map(({ member }) => member);
           const chosen = pool.choose(call, now);
           if (!news.trusted) {
-            expect(chosen).toBeUndefined();
+            same(chosen, undefined);
             continue;
           }
           // The pool may have used up or removed some: of what it says it has, all must be known and not too old.
           let serving = known.filter(({ member }) => answers.includes(member));
-          expect(serving.length).toBe(answers.length);
-          expect(answers.length).toBeLessThanOrEqual(poolSize);
-          expect(answers.length === 0).toBe(chosen === undefined);
-          for (const { at } of serving) expect(now - at).toBeLessThanOrEqual(10 * MAX_AGE);
+          same(serving.length, answers.length);
+          atMost(answers.length, poolSize);
+          same(answers.length === 0, chosen === undefined);
+          for (const { at } of serving) atMost(now - at, 10 * MAX_AGE);
           const fresh = serving.filter(({ at }) => now - at <= MAX_AGE);
-          if (fresh.length >= 2) expect(fresh.length).toBe(serving.length);
+          if (fresh.length >= 2) same(fresh.length, serving.length);
           serving = serving.filter(({ member }) => !call.tried.includes(member));
-          expect(serving.length).toBe(answers.length);
+          same(serving.length, answers.length);
           if (chosen === undefined) continue;
 
           const sorted = [...crowding].sort((a, b) => a - b);
@@ -95,17 +96,16 @@ test('whatever answers come, calls go as the rule says, by answers that are ther
           const cold = serving.filter(k => crowd(k) <= threshold && k.failing < 0.2);
           const mine = serving.find(({ member }) => member === chosen)!;
           if (cold.length > 0) {
-            expect(cold).toContain(mine);
+            same(cold.includes(mine), true);
             const slow = (k: Known): number => k.latency * effort(k);
             const fastest = Math.min(...cold.map(slow));
-            expect(slow(mine)).toBeLessThanOrEqual(2 * Math.max(1, fastest));
+            atMost(slow(mine), 2 * Math.max(1, fastest));
             for (const k of cold) {
-              if (slow(k) <= 2 * Math.max(1, fastest))
-                expect(crowd(mine)).toBeLessThanOrEqual(crowd(k) + 1e-6);
+              if (slow(k) <= 2 * Math.max(1, fastest)) atMost(crowd(mine), crowd(k) + 1e-6);
             }
           } else {
             const full = (k: Known): number => crowd(k, 1) * effort(k);
-            for (const k of serving) expect(full(mine)).toBeLessThanOrEqual(full(k) + 1e-6);
+            for (const k of serving) atMost(full(mine), full(k) + 1e-6);
           }
           pool.used(chosen, now);
           mine.inFlight++;

@@ -45,10 +45,13 @@ async function started(server: Server, port: number): Promise<Running> {
   return { id: `127.0.0.1:${actual}`, port: actual, stop, [Symbol.asyncDispose]: stop };
 }
 
-/** An address that refuses connections: its port is held by a connection that goes out from it. */
+/**
+ * An address that refuses connections: its port is held by a connection that goes out from it. It is none of those that
+ * systems hand out by themselves: one in thirty thousand would be connected to itself.
+ */
 export async function refusing(): Promise<Running> {
   const other = await serveRaw(() => {});
-  const holder = connect(other.port, '127.0.0.1');
+  const holder = connect({ port: other.port, host: '127.0.0.1', localPort: await lastingPort() });
   await once(holder, 'connect');
   const stop = async (): Promise<void> => {
     holder.destroy();

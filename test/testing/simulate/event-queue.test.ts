@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { EventQueue, type Occurrence, Reach } from '../../../src/testing/simulate/event-queue.ts';
+import { same } from '../../in-loops.ts';
 
 interface Named extends Occurrence {
   readonly name: number;
@@ -22,8 +23,8 @@ test('whatever is added, taken and swept, all come once, by time, then in the or
         const event = queue.next() as Named | undefined;
         model.sort((a, b) => a.at - b.at || a.name - b.name);
         const first = model.shift();
-        expect(event?.name).toBe(first?.name);
-        if (first !== undefined) expect(queue.now).toBe(first.at);
+        same(event?.name, first?.name);
+        if (first !== undefined) same(queue.now, first.at);
       };
       for (const each of steps) {
         if ('add' in each) {
@@ -34,7 +35,7 @@ test('whatever is added, taken and swept, all come once, by time, then in the or
           queue.sweep(item => (item as Named).name % each.sweep === 0);
           model = model.filter(({ name }) => name % each.sweep !== 0);
         } else taken();
-        expect(queue.size).toBe(model.length);
+        same(queue.size, model.length);
       }
       while (model.length > 0) taken();
       expect(queue.next()).toBeUndefined();
@@ -46,7 +47,7 @@ test('whatever is added, taken and swept, all come once, by time, then in the or
 test('there is room for many', () => {
   const queue = new EventQueue();
   for (let i = 5000; i > 0; i--) queue.add(i, named(i));
-  for (let i = 1; i <= 5000; i++) expect((queue.next() as Named).name).toBe(i);
+  for (let i = 1; i <= 5000; i++) same((queue.next() as Named).name, i);
 });
 
 test('a chain of events at one time is told from a crowd of them', () => {
