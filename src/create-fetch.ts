@@ -1,7 +1,13 @@
 import { bad, checkFunction } from './base/errors.ts';
+import type { Names } from './base/options.ts';
 import type { CloseOptions } from './client.ts';
 import type { Fault } from './model/observer.ts';
-import { createClient, type EmittingClient, type EmittingClientOptions } from './observe/emitter.ts';
+import {
+  CLIENT_OPTIONS,
+  checkClientOptions,
+  EmittingClient,
+  type EmittingClientOptions,
+} from './observe/emitter.ts';
 import {
   type BalancedInit,
   balancedFetch,
@@ -19,6 +25,12 @@ export interface FetchOptions extends Omit<EmittingClientOptions, 'repeatable'>,
   /** Overrides the standard verdict on a response or error where it answers one. Not beside `classifier`. */
   readonly classify?: Classify | undefined;
 }
+
+/** What they are called. */
+const FETCH_OPTIONS: Names<FetchOptions> = {
+  ...CLIENT_OPTIONS,
+  ...{ fetch: 1, key: 1, protocol: 1, buffer: 1, attemptHeader: 1, deadlineHeader: 1, classify: 1 },
+};
 
 /** A `fetch` whose host names a service: path, query, headers and body are the caller's, the instance is picked. */
 export interface BalancedFetch {
@@ -40,6 +52,7 @@ export interface BalancedFetch {
  * @throws RangeError or TypeError that names the bad option
  */
 export function createFetch(options: FetchOptions): BalancedFetch {
+  checkClientOptions<FetchOptions>('createFetch', options, FETCH_OPTIONS);
   const { attemptTimeout = 10_000, classify, repeatable: _, ...rest } = options;
   if (classify !== undefined) {
     checkFunction('classify', classify);
@@ -51,7 +64,7 @@ export function createFetch(options: FetchOptions): BalancedFetch {
     options.classifier ?? classifierOf(classify, error => report({ source: 'classifier', error }));
   // Before the client, which follows discovery as soon as it is made: a bad option must leave nothing running.
   const fetch = balancedFetch((task, call) => client.run(task, call), options, report);
-  const client = createClient({ ...rest, attemptTimeout, classifier });
+  const client = new EmittingClient({ ...rest, attemptTimeout, classifier });
   const close = (options?: CloseOptions): Promise<void> => client.close(options);
   return Object.assign(fetch, { client, close, [Symbol.asyncDispose]: () => close() });
 }

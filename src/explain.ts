@@ -42,23 +42,13 @@ export function explain(
   const before = call.acceptance;
   const active = members.filter(member => member.active);
   let round = Math.max(lowest, call.tried.length === 0 ? lowest + 1 : 0);
-  const accepts = (member: Member): boolean => {
-    try {
-      return call.accepts(member, now);
-    } catch {
-      return true; // a breaker that throws is not heard
-    }
-  };
+  const accepts = (member: Member): boolean => heard(() => call.accepts(member, now), true);
   for (; round < rounds; round++) {
     call.acceptance = round as Acceptance;
     if (active.some(accepts)) break;
   }
-  let preferences: readonly Preference[] | undefined;
-  try {
-    preferences = round < rounds ? picker?.explain?.(call, now) : [];
-  } catch {
-    // The balancer's word is not heard.
-  }
+  const preferences: readonly Preference[] | undefined =
+    round < rounds ? heard(() => picker?.explain?.(call, now), undefined) : [];
   const places = new Map(
     (preferences ?? []).map((preference, i) => [preference.member, { ...preference, order: i + 1 }]),
   );
@@ -72,7 +62,7 @@ export function explain(
       weight,
       breaker: breaker.state,
       inFlight,
-      cost: costOf(member, now),
+      cost: heard(() => member.load.cost(now), Number.NaN),
       accepted,
       order: place?.order,
       share: place?.share ?? (preferences === undefined ? undefined : 0),
@@ -91,20 +81,19 @@ export function explain(
         ? 'none'
         : round >= PANIC
           ? 'panic'
-          : round === 0
+          : round === 0 || call.tried.length === 0
             ? 'untried'
-            : call.tried.length === 0
-              ? 'untried'
-              : 'available',
+            : 'available',
     members: explained.sort((a, b) => (a.order ?? last) - (b.order ?? last)),
   };
 }
 
-function costOf({ load }: Member, now: number): number {
+/** What a breaker, a load or a balancer says; if it throws, it is not heard. */
+function heard<T>(ask: () => T, otherwise: T): T {
   try {
-    return load.cost(now);
+    return ask();
   } catch {
-    return Number.NaN;
+    return otherwise;
   }
 }
 
@@ -117,14 +106,6 @@ function refusal(member: Member, call: Call, now: number, accepted: boolean): st
   if (member.unhealthy) return 'its health checks fail';
   if (now < member.coolUntil)
     return `it asked to be left alone for ${Math.ceil(member.coolUntil - now)} ms more`;
-  if (state !== 'closed' && !allowed(member, now)) return `its breaker is ${state}`;
+  if (state !== 'closed' && !heard(() => member.available(now), true)) return `its breaker is ${state}`;
   return call.tried.includes(member) ? 'tried already by this call' : 'refused';
-}
-
-function allowed(member: Member, now: number): boolean {
-  try {
-    return member.available(now);
-  } catch {
-    return true;
-  }
 }

@@ -6,32 +6,56 @@ import {
   type Balancer,
   consecutiveFailures,
   createClient,
+  createLoadRecorder,
   createRegistry,
   createRing,
   type Discovery,
+  drain,
   type Env,
   failureRate,
   fixed,
+  gradient,
+  type HealthChange,
   healthChecks,
   hedge,
   leastRequest,
+  limit,
   merge,
   outliers,
   Pool,
   p2c,
   peakEwma,
   poll,
+  preferZone,
+  prequal,
+  priority,
   random,
   retry,
   retryBudget,
   ring,
   roundRobin,
   serviceBreaker,
+  slowStart,
+  smoothWeighted,
+  subset,
   systemEnv,
+  throttle,
   timeout,
+  utilizationRoundRobin,
   weightedRoundRobin,
   xxh32,
 } from 'fairlead/core';
+import {
+  envoyMaglev,
+  envoyRing,
+  grpcRing,
+  haproxyRing,
+  libmemcachedRing,
+  nginxRing,
+  twemproxyRing,
+} from 'fairlead/dialects';
+import { dns } from 'fairlead/dns';
+import { tcpCheck } from 'fairlead/tcp';
 import { settled } from 'fairlead/testing';
 import { describe, expect, test } from 'vitest';
 import { HashRing } from '../src/balancer/hash-ring.ts';
@@ -100,7 +124,7 @@ const OPTIONS: readonly (readonly [string, (value: never) => unknown, readonly u
   ['outliers minMembers', minMembers => outliers({ minMembers }), [...NO_NUMBERS, 1, 2.5]],
   ['outliers maxEjected', maxEjected => outliers({ maxEjected }), [...NO_NUMBERS, -0.1, 1.1]],
   ['outliers openFor', openFor => outliers({ openFor }), [...NO_NUMBERS, 0]],
-  ['healthChecks', given => healthChecks(given), [null, undefined, 5]],
+  ['healthChecks options', given => healthChecks(given), [null, undefined, 5]],
   ...(['unhealthyThreshold', 'healthyThreshold', 'concurrency'] as const).map(
     name =>
       [
@@ -169,10 +193,10 @@ const OPTIONS: readonly (readonly [string, (value: never) => unknown, readonly u
     [...NO_NUMBERS, 0, 1.1, -1],
   ],
   ['failureRate slowThreshold', slowThreshold => failureRate({ slowThreshold }), [0.5]],
-  ['failureRate counts', counts => failureRate({ counts }), [null, 'connect', []]],
+  ['failureRate counts', counts => failureRate({ counts }), [null, 'connect']],
   ['failureRate counts', kind => failureRate({ counts: ['connect', kind] }), [null, undefined, 'refused', 5]],
-  ['outliers counts', counts => outliers({ counts }), [null, {}, 'timeout', []]],
-  ['consecutiveFailures counts', counts => consecutiveFailures({ counts }), [null, true, []]],
+  ['outliers counts', counts => outliers({ counts }), [null, {}, 'timeout']],
+  ['consecutiveFailures counts', counts => consecutiveFailures({ counts }), [null, true]],
   ['anyOf breaker', breaker => anyOf(consecutiveFailures(), breaker), [...NO_FUNCTIONS, undefined]],
   ['serviceBreaker', breaker => serviceBreaker(breaker), [...NO_FUNCTIONS, undefined]],
   [
@@ -637,8 +661,27 @@ describe('what was to be called, and was not', () => {
     );
   });
 
-  test('a policy: the call fails, and says what is wrong', async () => {
-    const { client, clock } = rig(1, { policies: [retry as never] });
+  test.each<[string, PolicyFactory]>([
+    ['retry', retry],
+    ['hedge', hedge],
+    ['throttle', throttle],
+    ['limit', limit],
+    ['serviceBreaker', serviceBreaker],
+  ])('a policy, wherever it is among the others: %s', (name, factory) => {
+    const message = `${name} must be called where it is given: ${name}(), not ${name}`;
+    for (const policies of [[factory], [retry(), factory], [timeout(1000), factory, retry()]])
+      expect(() => rig(1, { policies: policies as never })).toThrow(new TypeError(message));
+  });
+
+  test('a policy of one number', () => {
+    expect(() => rig(1, { policies: [retry(), timeout as never] })).toThrow(
+      'timeout is a function; it must be a number above 0',
+    );
+  });
+
+  test('a policy of the user: the call fails, and says what is wrong', async () => {
+    const mine = () => (next: unknown) => next;
+    const { client, clock } = rig(1, { policies: [mine as never] });
     const call = watch(client.run(async () => 1));
     await clock.advance(0);
     expect(call.value).toMatchObject({
@@ -647,6 +690,238 @@ describe('what was to be called, and was not', () => {
     });
     await client.close();
   });
+
+  test.each<[string, unknown]>([
+    ['consecutiveFailures', consecutiveFailures],
+    ['failureRate', failureRate],
+    ['outliers', outliers],
+  ])('a breaker: %s', async (name, breaker) => {
+    const message = `${name} must be called where it is given: ${name}(), not ${name}`;
+    for (const given of [breaker, anyOf(breaker as never)]) {
+      const { client, lines } = rig(1, { breaker: given as never });
+      await settled();
+      expect(lines).toContain(`discoveryError ${message}`);
+      await client.close();
+    }
+    expect(() => rig(1, { policies: [serviceBreaker(breaker as never)] })).toThrow(message);
+  });
+
+  test('health checks, and a gradient', async () => {
+    expect(() => rig(1, { health: healthChecks as never })).toThrow(
+      'healthChecks must be called where it is given: healthChecks(), not healthChecks',
+    );
+    const concurrency = gradient as never;
+    expect(() => rig(1, { policies: [limit({ concurrency })] })).toThrow('gradient must be called');
+  });
+
+  test.each<[string, unknown, string]>([
+    ['tcpCheck', tcpCheck, 'tcpCheck must be called where it is given: tcpCheck(), not tcpCheck'],
+    ['httpCheck', root.httpCheck, 'httpCheck must be called where it is given: httpCheck(), not httpCheck'],
+    [
+      'one of the user',
+      async () => async () => true,
+      'what healthChecks check answered is a function; it must be anything else',
+    ],
+    [
+      'one of the user that is not asynchronous',
+      () => () => true,
+      'what healthChecks check answered is a function; it must be anything else',
+    ],
+  ])('a check: nobody passes, and the error tells why: %s', async (_, check, message) => {
+    const health = healthChecks({ check: check as never, unhealthyThreshold: 1 });
+    const told: unknown[] = [];
+    const observer = { health: ({ healthy, error }: HealthChange) => void told.push([healthy, error]) };
+    const { client, clock } = rig(2, { health, observer });
+    await client.ready();
+    await clock.advance(0);
+    expect(told).toEqual([
+      [false, new TypeError(message)],
+      [false, new TypeError(message)],
+    ]);
+    await client.close();
+  });
+});
+
+/** All that takes options, by name, and those it must have. */
+const FACTORIES: [string, (options: never) => unknown, object?][] = [
+  ['retry', retry],
+  ['retryBudget', retryBudget],
+  ['hedge', hedge],
+  ['throttle', throttle],
+  ['limit', limit, { concurrency: 5 }],
+  ['gradient', gradient],
+  ['consecutiveFailures', consecutiveFailures],
+  ['failureRate', failureRate],
+  ['outliers', outliers],
+  ['healthChecks', healthChecks, { check: async () => {} }],
+  ['tcpCheck', tcpCheck],
+  ['httpCheck', root.httpCheck, { path: '/' }],
+  ['p2c', p2c],
+  ['leastRequest', leastRequest],
+  ['peakEwma', peakEwma],
+  ['prequal', prequal, { probe: async () => ({ inFlight: 0, latency: 1 }) }],
+  ['ring', ring],
+  ['maglev', maglev],
+  ['rendezvous', rendezvous],
+  ['jump', jump],
+  ['createRing', options => createRing([], options)],
+  ['createMaglev', options => createMaglev([], options)],
+  ['createRendezvous', options => createRendezvous([], options)],
+  ['smoothWeighted', smoothWeighted],
+  ['utilizationRoundRobin', utilizationRoundRobin],
+  ['createLoadRecorder', createLoadRecorder],
+  ['priority', options => priority(roundRobin, options)],
+  ['preferZone', options => preferZone(roundRobin, options), { zone: 'a' }],
+  ['subset', options => subset(roundRobin, options)],
+  ['slowStart', options => slowStart(roundRobin, options)],
+  ['drain', options => drain(roundRobin, options)],
+  ['poll', options => poll(async () => [], options)],
+  ['merge', options => merge([], options)],
+  ['createRegistry', createRegistry],
+  ['dns', dns, { host: 'users.internal', port: 80 }],
+  ['dns', dns, { srv: '_http._tcp.users.internal' }],
+  ['envoyRing', envoyRing],
+  ['grpcRing', grpcRing],
+  ['envoyMaglev', envoyMaglev],
+  ['libmemcachedRing', libmemcachedRing],
+  ['twemproxyRing', twemproxyRing],
+  ['nginxRing', nginxRing],
+  ['haproxyRing', haproxyRing, { id: () => 1 }],
+  ['createClient', root.createClient, { discovery }],
+  ['createFetch', root.createFetch, { discovery }],
+];
+
+type PolicyFactory = (options: never) => unknown;
+
+describe.each<[string, (options: never) => unknown, object?]>(FACTORIES)(
+  'the options of %s',
+  (name, make, needed = {}) => {
+    test('are an object', () => {
+      for (const value of [5, 'five', true, null, [], [5]])
+        expect(() => make(value as never)).toThrow(
+          `${name} options is ${shown(value)}; it must be an object`,
+        );
+    });
+
+    test('have no name that is not known', () => {
+      const strange = { ...needed, strangest: 5 };
+      expect(() => make(strange as never)).toThrow(
+        expect.objectContaining({
+          name: 'TypeError',
+          message: expect.stringMatching(`^${name} has no option strangest; it has [a-z]`),
+        }),
+      );
+    });
+
+    test('may be of a class, and have more about them', () => {
+      class Options {
+        strangest = 5;
+      }
+      for (const options of [
+        Object.assign(new Options(), needed),
+        Object.assign(Object.create(null), needed),
+      ])
+        void (make(options as never) as Partial<Closable>).close?.();
+    });
+  },
+);
+
+interface Closable {
+  close(): unknown;
+}
+
+describe('an option that does not exist', () => {
+  test.each<[() => unknown, string]>([
+    [() => retry({ attemps: 5 } as never), 'retry has no option attemps; did you mean attempts?'],
+    [() => retry({ ATTEMPTS: 5 } as never), 'retry has no option ATTEMPTS; did you mean attempts?'],
+    [
+      () => retry({ retries: 5 } as never),
+      'retry has no option retries; it has attempts, backoff, budget, maxRetryAfter',
+    ],
+    [() => ring({ point: 5 } as never), 'ring has no option point; did you mean points?'],
+    [
+      () => consecutiveFailures({ treshold: 1 } as never),
+      'consecutiveFailures has no option treshold; did you mean threshold?',
+    ],
+    [() => outliers({ open_for: 1 } as never), 'outliers has no option open_for; did you mean openFor?'],
+    [
+      () => root.createFetch({ discovery, timeOut: 1 } as never),
+      'createFetch has no option timeOut; did you mean timeout?',
+    ],
+    [
+      () => root.createFetch({ discovery, retires: 3 } as never),
+      'createFetch has no option retires; it has ',
+    ],
+    [
+      () => root.createClient({ discovery, panic: { belo: 1 } } as never),
+      'panic has no option belo; did you mean below?',
+    ],
+    [
+      () => root.createFetch({ discovery, follow: { emptyafter: 1 } } as never),
+      'follow has no option emptyafter; did you mean emptyAfter?',
+    ],
+    [
+      () => subset(roundRobin, { client: { index: 0, off: 1 } as never }),
+      'subset client has no option off; did you mean of?',
+    ],
+    [
+      () => dns({ srv: 'a.b', port: 80 } as never),
+      'dns has no option port; it has srv, interval, resolver, timeout, servers',
+    ],
+  ])('is refused, and told with the one that is like it, or with all there are: %s', (make, message) => {
+    expect(make).toThrow(TypeError);
+    expect(make).toThrow(message);
+  });
+
+  test('is not looked for where they are inherited', () => {
+    expect(() => retry(Object.create({ attempts: 0 }))).toThrow('retry attempts is 0');
+  });
+
+  test('is none that is there and undefined', () => {
+    retry({ attempts: undefined, budget: undefined });
+    root.createClient({ discovery, timeout: undefined, breaker: undefined }).close();
+  });
+});
+
+test.each([
+  ['consecutiveFailures', consecutiveFailures],
+  ['failureRate', failureRate],
+  ['outliers', outliers],
+])('counts without a kind, where nothing would ever open it, says what there is: %s', (name, make) => {
+  expect(() => make({ counts: [] })).toThrow(
+    new TypeError(
+      `${name} counts is an empty array; it must be an array of one or several of connect, timeout, answer, error`,
+    ),
+  );
+});
+
+test.each<[() => unknown, string]>([
+  [
+    () => failureRate({ threshold: 2 }),
+    'failureRate threshold is 2; it must be a number above 0 and at most 1',
+  ],
+  [() => timeout(0), 'timeout is 0; it must be a number above 0'],
+  [() => retry({ attempts: 0 }), 'retry attempts is 0; it must be a number of at least 1'],
+  [
+    () => hedge({ attempts: 1 }),
+    'hedge attempts is 1; it must be a whole number of at least 2 and at most 100',
+  ],
+  [
+    () => failureRate({ minCalls: 0.5 }),
+    'failureRate minCalls is 0.5; it must be a whole number of at least 1',
+  ],
+  [
+    () => failureRate({ window: Infinity }),
+    'failureRate window is Infinity; it must be a finite number of at least 1',
+  ],
+  [() => createRing([{ id: 'a', weight: 0 }]), 'ring weight of "a" is 0; it must be a number above 0'],
+  [
+    () => slowStart(roundRobin, { aggression: 0 }),
+    'slowStart aggression is 0; it must be a number of at least 0.01',
+  ],
+])('bounds are told in words, not by the least and the largest number there is: %s', (make, message) => {
+  expect(make).toThrow(message);
+  expect(make).not.toThrow(/e-324|e\+308|9007199254740991/);
 });
 
 test('options may be undefined, as if they were absent', () => {

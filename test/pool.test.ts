@@ -1012,7 +1012,7 @@ describe('loads and breakers that misbehave', () => {
     [
       'breaker: consecutiveFailures instead of consecutiveFailures()',
       { breaker: consecutiveFailures as never },
-      /breaker/,
+      /consecutiveFailures must be called where it is given: consecutiveFailures\(\), not consecutiveFailures$/,
     ],
     ['a breaker that is nothing', { breaker: (() => undefined) as never }, /breaker/],
     ['a breaker of the wrong shape', { breaker: (() => ({ allows: true })) as never }, /breaker/],

@@ -1,4 +1,5 @@
 import { checkFunction, checkNumber } from '../base/errors.ts';
+import { checkOptions } from '../base/options.ts';
 import { Acceptance, type Call, type Filter } from '../model/call.ts';
 import type { Endpoint } from '../model/endpoint.ts';
 import type { Member } from '../model/member.ts';
@@ -31,7 +32,7 @@ export interface DrainOptions {
  * @throws RangeError or TypeError for a bad option
  */
 export function drain(inner: Inner, options: DrainOptions = {}): Balancer {
-  const { draining = marked, grace = 0 } = options;
+  const { draining = marked, grace = 0 } = checkOptions('drain', options, { draining: 1, grace: 1 });
   checkFunction('drain draining', draining);
   checkNumber('drain grace', grace, 0);
   const balancers = new InnerBalancers<'all'>('drain', inner);

@@ -1,5 +1,6 @@
 import { checkFunction, checkNumber } from '../base/errors.ts';
 import { type HashFunction, signedOf, xxh32 } from '../base/hash.ts';
+import { checkOptions } from '../base/options.ts';
 import { checkKey, checkMember, type Placement, type RingMember } from './placement.ts';
 import { PointTable, pointsOf } from './points.ts';
 
@@ -36,6 +37,7 @@ export interface Ring extends Placement {
  * @throws RangeError or TypeError for a bad option or member
  */
 export function createRing(members: Iterable<string | RingMember> = [], options: HashRingOptions = {}): Ring {
+  checkOptions('createRing', options, { points: 1, hash: 1 });
   const ring = new HashRing(options);
   const byId = new Map<string, RingMember>();
   for (const member of members) {

@@ -1,6 +1,7 @@
 import { Dice } from '../base/dice.ts';
 import { bad, checkFunction } from '../base/errors.ts';
 import { avalanche, type HashFunction, signedOf, xxh32 } from '../base/hash.ts';
+import { checkOptions } from '../base/options.ts';
 import type { Call } from '../model/call.ts';
 import type { Endpoint } from '../model/endpoint.ts';
 import type { Member } from '../model/member.ts';
@@ -32,6 +33,7 @@ export interface JumpOptions {
  * @throws TypeError for an option that is not a function
  */
 export function jump(options: JumpOptions = {}): Balancer {
+  checkOptions('jump', options, { shard: 1, replicas: 1, hash: 1 });
   const { shard = fromMetadata, replicas = leastInFlight, hash = xxh32 } = options;
   checkFunction('jump shard', shard);
   checkFunction('jump replicas', replicas);

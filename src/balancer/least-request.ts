@@ -1,5 +1,6 @@
 import { Dice } from '../base/dice.ts';
 import { checkFunction, checkNumber } from '../base/errors.ts';
+import { checkOptions } from '../base/options.ts';
 import type { Call } from '../model/call.ts';
 import type { Member } from '../model/member.ts';
 import type { Balancer, Picker } from './balancer.ts';
@@ -26,6 +27,7 @@ export interface LeastRequestOptions extends LoadOptions {
  * @throws RangeError or TypeError for a bad option
  */
 export function leastRequest(options: LeastRequestOptions = {}): Balancer {
+  checkOptions('leastRequest', options, { load: 1, scan: 1, choices: 1 });
   const { load = peakEwma(), scan = 128, choices = 32 } = options;
   checkFunction('leastRequest load', load);
   checkNumber('leastRequest scan', scan, 0);

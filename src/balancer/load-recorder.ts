@@ -1,5 +1,6 @@
 import { type Clock, systemClock } from '../base/env.ts';
 import { checkFunction, checkNumber } from '../base/errors.ts';
+import { checkOptions } from '../base/options.ts';
 import type { Outcome } from '../model/outcome.ts';
 import { LatencyTable } from './latency-table.ts';
 import type { ProbeAnswer } from './probed-load.ts';
@@ -43,6 +44,7 @@ const MOST_CALLS = 100;
  * @throws RangeError or TypeError for a bad option
  */
 export function createLoadRecorder(options: LoadRecorderOptions = {}): LoadRecorder {
+  checkOptions('createLoadRecorder', options, { memory: 1, failureHalfLife: 1, clock: 1 });
   const { memory = 10_000, failureHalfLife = 2000, clock = systemClock } = options;
   checkNumber('createLoadRecorder memory', memory, Number.MIN_VALUE);
   checkNumber('createLoadRecorder failureHalfLife', failureHalfLife, Number.MIN_VALUE);

@@ -1,5 +1,6 @@
 import { bad, checkFunction, checkNumber } from '../base/errors.ts';
 import { avalanche, type HashFunction, xxh32 } from '../base/hash.ts';
+import { checkOptions } from '../base/options.ts';
 import { type Line, Passed, REHASHES, rehash } from './line.ts';
 import { type Placement, placementOf, type RingMember, sortedWeights } from './placement.ts';
 import { isPrime, Scatter } from './scatter.ts';
@@ -23,6 +24,7 @@ export function createMaglev(
   members: Iterable<string | RingMember> = [],
   options: MaglevOptions = {},
 ): Placement {
+  checkOptions('createMaglev', options, { size: 1, hash: 1 });
   const { size, hash } = checkMaglev(options);
   const weights = sortedWeights('maglev', members);
   const ids = [...weights.keys()];

@@ -1,3 +1,4 @@
+import { checkOptions } from '../base/options.ts';
 import type { Balancer } from './balancer.ts';
 import { type BoundedLoadOptions, checkBoundedLoad } from './bounded-load.ts';
 import { keyedBalancer } from './keyed.ts';
@@ -21,6 +22,7 @@ export interface MaglevBalancerOptions extends MaglevOptions, BoundedLoadOptions
  * @throws RangeError or TypeError for a bad option, such as a `size` that is not prime
  */
 export function maglev(options: MaglevBalancerOptions = {}): Balancer {
+  checkOptions('maglev', options, { size: 1, hash: 1, boundedLoad: 1 });
   const { size, hash } = checkMaglev(options);
   let ids: readonly string[] = [];
   let weights: readonly number[] = [];

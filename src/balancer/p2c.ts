@@ -1,6 +1,7 @@
 import { Dice } from '../base/dice.ts';
 import type { Env } from '../base/env.ts';
 import { checkFunction } from '../base/errors.ts';
+import { checkOptions } from '../base/options.ts';
 import type { Call } from '../model/call.ts';
 import type { Load } from '../model/load.ts';
 import type { Member } from '../model/member.ts';
@@ -23,7 +24,8 @@ export interface LoadOptions {
  *
  * @param options.load default `inFlight()`
  */
-export function p2c({ load = inFlight() }: LoadOptions = {}): Balancer {
+export function p2c(options: LoadOptions = {}): Balancer {
+  const { load = inFlight() } = checkOptions('p2c', options, { load: 1 });
   checkFunction('p2c load', load);
   return {
     load,

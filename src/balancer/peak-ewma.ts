@@ -1,5 +1,6 @@
 import type { Env } from '../base/env.ts';
 import { checkNumber } from '../base/errors.ts';
+import { checkOptions } from '../base/options.ts';
 import type { Flight, Load } from '../model/load.ts';
 import type { Outcome } from '../model/outcome.ts';
 
@@ -25,6 +26,7 @@ export interface PeakEwmaOptions {
  * @throws RangeError for an option out of range
  */
 export function peakEwma(options: PeakEwmaOptions = {}): (env?: Env) => Load {
+  checkOptions('peakEwma', options, { decay: 1, failurePenalty: 1, failureHalfLife: 1 });
   const { decay = 10_000, failurePenalty = 10, failureHalfLife = 1000 } = options;
   checkNumber('peakEwma decay', decay, Number.MIN_VALUE);
   checkNumber('peakEwma failurePenalty', failurePenalty, 1);

@@ -1,5 +1,6 @@
 import type { Env } from '../base/env.ts';
 import { bad, checkNumber } from '../base/errors.ts';
+import { checkOptions } from '../base/options.ts';
 import type { Member } from '../model/member.ts';
 import type { Balancer, Picker } from './balancer.ts';
 import { weigh } from './census.ts';
@@ -65,7 +66,8 @@ const ASKED = 100;
  */
 export function preferZone(inner: Inner, options: PreferZoneOptions): Balancer {
   const balancers = new InnerBalancers<Zone>('preferZone', inner);
-  const { zone, ceiling = 1.25, origin, overload = 3, memory = 600_000 } = options ?? {};
+  checkOptions('preferZone', options, { zone: 1, ceiling: 1, origin: 1, overload: 1, memory: 1 });
+  const { zone, ceiling = 1.25, origin, overload = 3, memory = 600_000 } = options;
   if (typeof zone !== 'function' && (typeof zone !== 'string' || zone === ''))
     throw bad('preferZone zone', zone, 'a non-empty string or a function');
   checkNumber('preferZone ceiling', ceiling, 1, Number.MAX_VALUE);

@@ -1,5 +1,6 @@
 import { inBackground } from '../base/env.ts';
 import { checkFunction, checkNumber } from '../base/errors.ts';
+import { checkOptions } from '../base/options.ts';
 import type { Call } from '../model/call.ts';
 import type { Member } from '../model/member.ts';
 import type { Balancer, Picker } from './balancer.ts';
@@ -48,8 +49,17 @@ export interface PrequalOptions {
  * @throws RangeError or TypeError for a bad option
  */
 export function prequal(options: PrequalOptions): Balancer {
-  const { probe, probes = 3, poolSize = 16, maxAge = 1000, timeout = 100 } = options ?? {};
-  const { quantile = 2 ** -0.25, outstanding = 64 } = options ?? {};
+  checkOptions('prequal', options, {
+    probe: 1,
+    probes: 1,
+    poolSize: 1,
+    maxAge: 1,
+    timeout: 1,
+    quantile: 1,
+    outstanding: 1,
+  });
+  const { probe, probes = 3, poolSize = 16, maxAge = 1000, timeout = 100 } = options;
+  const { quantile = 2 ** -0.25, outstanding = 64 } = options;
   checkFunction('prequal probe', probe);
   checkNumber('prequal probes', probes, Number.MIN_VALUE, 100);
   checkNumber('prequal poolSize', poolSize, 2, 1000, true);

@@ -1,5 +1,6 @@
 import type { Env } from '../base/env.ts';
 import { checkNumber } from '../base/errors.ts';
+import { checkOptions } from '../base/options.ts';
 import { type Call, PANIC } from '../model/call.ts';
 import type { Member } from '../model/member.ts';
 import type { Balancer, Picker } from './balancer.ts';
@@ -33,7 +34,8 @@ export interface PriorityOptions {
  * @param inner makes the balancer of each level
  * @throws RangeError or TypeError for a bad option
  */
-export function priority(inner: Inner, { overprovisioning = 1.4 }: PriorityOptions = {}): Balancer {
+export function priority(inner: Inner, options: PriorityOptions = {}): Balancer {
+  const { overprovisioning = 1.4 } = checkOptions('priority', options, { overprovisioning: 1 });
   checkNumber('priority overprovisioning', overprovisioning, 1, Number.MAX_VALUE);
   const balancers = new InnerBalancers<number>('priority', inner);
   const { keyed = false } = balancers.first;

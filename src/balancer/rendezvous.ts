@@ -1,5 +1,6 @@
 import { checkFunction } from '../base/errors.ts';
 import { avalanche, type HashFunction, xxh32 } from '../base/hash.ts';
+import { checkOptions } from '../base/options.ts';
 import type { Balancer } from './balancer.ts';
 import { type BoundedLoadOptions, checkBoundedLoad } from './bounded-load.ts';
 import { keyedBalancer } from './keyed.ts';
@@ -22,6 +23,7 @@ export interface RendezvousBalancerOptions extends RendezvousOptions, BoundedLoa
  * @throws RangeError or TypeError for a bad option
  */
 export function rendezvous(options: RendezvousBalancerOptions = {}): Balancer {
+  checkOptions('rendezvous', options, { hash: 1, boundedLoad: 1 });
   const hash = checkFunction('rendezvous hash', options.hash ?? xxh32);
   return keyedBalancer(
     members => {
@@ -45,8 +47,9 @@ export function rendezvous(options: RendezvousBalancerOptions = {}): Balancer {
  */
 export function createRendezvous(
   members: Iterable<string | RingMember> = [],
-  { hash = xxh32 }: RendezvousOptions = {},
+  options: RendezvousOptions = {},
 ): Placement {
+  const { hash = xxh32 } = checkOptions('createRendezvous', options, { hash: 1 });
   checkFunction('rendezvous hash', hash);
   const weights = sortedWeights('rendezvous', members);
   const ids = [...weights.keys()];

@@ -1,4 +1,5 @@
 import { bad } from '../base/errors.ts';
+import { checkOptions } from '../base/options.ts';
 import type { Balancer } from './balancer.ts';
 import { type BoundedLoadOptions, checkBoundedLoad } from './bounded-load.ts';
 import { HashRing, type HashRingOptions } from './hash-ring.ts';
@@ -24,6 +25,7 @@ export interface RingOptions extends HashRingOptions, BoundedLoadOptions {
  * @throws RangeError or TypeError for a bad option
  */
 export function ring(options: RingOptions = {}): Balancer {
+  checkOptions<RingOptions>('ring', options, { points: 1, hash: 1, boundedLoad: 1, overflow: 1 });
   const points = new HashRing(options);
   const { hash } = points;
   const { overflow = 'walk' } = options;

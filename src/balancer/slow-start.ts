@@ -1,4 +1,5 @@
 import { bad, checkNumber } from '../base/errors.ts';
+import { checkOptions } from '../base/options.ts';
 import type { Member } from '../model/member.ts';
 import type { Balancer } from './balancer.ts';
 import { isWell } from './census.ts';
@@ -36,6 +37,7 @@ export interface SlowStartOptions {
  * @throws RangeError or TypeError for a bad option
  */
 export function slowStart(inner: Inner, options: SlowStartOptions = {}): Balancer {
+  checkOptions('slowStart', options, { window: 1, minShare: 1, aggression: 1, recovered: 1 });
   const { window = 30_000, minShare = 0.1, aggression = 1, recovered = true } = options;
   checkNumber('slowStart window', window, 0);
   checkNumber('slowStart minShare', minShare, 0, 1);

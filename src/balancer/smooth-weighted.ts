@@ -1,4 +1,5 @@
 import { checkNumber } from '../base/errors.ts';
+import { checkOptions } from '../base/options.ts';
 import type { Call } from '../model/call.ts';
 import type { Member } from '../model/member.ts';
 import type { Balancer, Preference } from './balancer.ts';
@@ -24,7 +25,8 @@ export interface SmoothWeightedOptions {
  *
  * @throws RangeError if `maxFails` is less than 1
  */
-export function smoothWeighted({ maxFails = 1 }: SmoothWeightedOptions = {}): Balancer {
+export function smoothWeighted(options: SmoothWeightedOptions = {}): Balancer {
+  const { maxFails = 1 } = checkOptions('smoothWeighted', options, { maxFails: 1 });
   checkNumber('smoothWeighted maxFails', maxFails, 1);
   let latest: Phases | undefined;
   return {

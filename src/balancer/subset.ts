@@ -1,6 +1,7 @@
 import type { Env } from '../base/env.ts';
 import { bad, checkNumber } from '../base/errors.ts';
 import { xxh32 } from '../base/hash.ts';
+import { checkOptions } from '../base/options.ts';
 import type { Call } from '../model/call.ts';
 import type { Member } from '../model/member.ts';
 import { aperture, type ClientNumber } from './aperture.ts';
@@ -39,11 +40,13 @@ export interface SubsetOptions {
  * @throws RangeError or TypeError for a bad option
  */
 export function subset(inner: Inner, options: SubsetOptions = {}): Balancer {
+  checkOptions('subset', options, { size: 1, seed: 1, client: 1 });
   const { client, size = client === undefined ? 20 : 12, seed } = options;
   checkNumber('subset size', size, 1, Infinity, true);
   if (seed !== undefined) checkNumber('subset seed', seed, 0, 2 ** 32 - 1, true);
   if (client !== undefined) {
     if (typeof client !== 'object' || client === null) throw bad('subset client', client, 'an object');
+    checkOptions('subset client', client, { index: 1, of: 1 });
     checkNumber('subset client of', client.of, 1, 2 ** 32, true);
     checkNumber('subset client index', client.index, 0, client.of - 1, true);
   }

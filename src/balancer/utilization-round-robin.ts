@@ -1,4 +1,5 @@
 import { checkNumber } from '../base/errors.ts';
+import { checkOptions } from '../base/options.ts';
 import type { Call } from '../model/call.ts';
 import type { Member } from '../model/member.ts';
 import type { Balancer, Preference } from './balancer.ts';
@@ -38,6 +39,13 @@ export interface UtilizationRoundRobinOptions {
  * @throws RangeError or TypeError that names the bad option
  */
 export function utilizationRoundRobin(options: UtilizationRoundRobinOptions = {}): Balancer {
+  checkOptions('utilizationRoundRobin', options, {
+    blackout: 1,
+    expiry: 1,
+    errorPenalty: 1,
+    update: 1,
+    metrics: 1,
+  });
   const { blackout = 10_000, expiry = 180_000, errorPenalty = 1, update = 1000, metrics = [] } = options;
   checkNumber('utilizationRoundRobin blackout', blackout, 0);
   checkNumber('utilizationRoundRobin expiry', expiry, 1);

@@ -76,8 +76,7 @@ export const bad = (
 ): Error => {
   // Where an async function has no place, nobody will wait for what it gives.
   if (value instanceof Promise) value.catch(() => {});
-  const message = `${name} is ${shown(value)}; it must be ${expected}`;
-  return new Kind(message);
+  return new Kind(`${name} is ${shown(value)}; it must be ${expected}`);
 };
 
 /** Checks a numeric option: a number from `least` to `most`, whole if asked. Answers the value. */
@@ -89,8 +88,16 @@ export function checkNumber(
   whole = false,
 ): number {
   if (!(typeof value === 'number' && value >= least && value <= most && !(whole && value % 1))) {
-    const range = `a ${whole ? 'whole ' : ''}number from ${least} to ${most}`;
-    throw bad(name, value, range, typeof value === 'number' ? RangeError : TypeError);
+    const kind = whole ? 'whole ' : value === Infinity ? 'finite ' : '';
+    // The least and the largest numbers that there are would tell nobody anything.
+    const from = least && least < 1e-9 ? 'above 0' : `of at least ${least}`;
+    const to = most < 1e15 ? ` and at most ${most}` : '';
+    throw bad(
+      name,
+      value,
+      `a ${kind}number ${from}${to}`,
+      typeof value === 'number' ? RangeError : TypeError,
+    );
   }
   return value;
 }

@@ -7,7 +7,7 @@ export type FailureKind =
   | 'answer' // there was an answer, and it is bad
   | 'error'; // anything else the task threw: a connection that broke, or an error of the protocol
 
-const KINDS: readonly unknown[] = ['connect', 'timeout', 'answer', 'error'];
+export const KINDS: readonly unknown[] = ['connect', 'timeout', 'answer', 'error'];
 
 /** @throws TypeError for what is no kind. Answers it */
 export function checkKind(name: string, kind: FailureKind): FailureKind {

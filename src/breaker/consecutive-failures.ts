@@ -1,7 +1,14 @@
 import type { Env } from '../base/env.ts';
 import { checkNumber } from '../base/errors.ts';
+import { checkOptions } from '../base/options.ts';
 import type { MakeBreaker } from '../model/breaker.ts';
-import { BreakerMachine, type OpenOptions, type OpenSettings, openSettings } from './machine.ts';
+import {
+  BreakerMachine,
+  OPEN_OPTIONS,
+  type OpenOptions,
+  type OpenSettings,
+  openSettings,
+} from './machine.ts';
 
 export interface ConsecutiveFailuresOptions extends OpenOptions {
   /** So many failures in a row open it. Default: 5. */
@@ -20,6 +27,7 @@ export interface ConsecutiveFailuresOptions extends OpenOptions {
  * @throws RangeError or TypeError for an option out of range
  */
 export function consecutiveFailures(options: ConsecutiveFailuresOptions = {}): MakeBreaker {
+  checkOptions('consecutiveFailures', options, { ...OPEN_OPTIONS, threshold: 1, failingFor: 1 });
   const { threshold = 5, failingFor = 1000 } = options;
   checkNumber('consecutiveFailures threshold', threshold, 1, Number.MAX_SAFE_INTEGER, true);
   checkNumber('consecutiveFailures failingFor', failingFor, 0);

@@ -1,9 +1,16 @@
 import { CountWindow } from '../base/count-window.ts';
 import type { Env } from '../base/env.ts';
 import { bad, checkNumber } from '../base/errors.ts';
+import { checkOptions } from '../base/options.ts';
 import { Window } from '../base/window.ts';
 import type { MakeBreaker } from '../model/breaker.ts';
-import { BreakerMachine, type OpenOptions, type OpenSettings, openSettings } from './machine.ts';
+import {
+  BreakerMachine,
+  OPEN_OPTIONS,
+  type OpenOptions,
+  type OpenSettings,
+  openSettings,
+} from './machine.ts';
 
 export interface FailureRateOptions extends OpenOptions {
   /** This share of failures opens it, above 0 and up to 1. Default: 0.5. */
@@ -28,6 +35,15 @@ export interface FailureRateOptions extends OpenOptions {
  * @throws RangeError or TypeError for an option out of range
  */
 export function failureRate(options: FailureRateOptions = {}): MakeBreaker {
+  checkOptions<FailureRateOptions>('failureRate', options, {
+    ...OPEN_OPTIONS,
+    threshold: 1,
+    window: 1,
+    lastCalls: 1,
+    minCalls: 1,
+    slowerThan: 1,
+    slowThreshold: 1,
+  });
   const { threshold = 0.5, window = 10_000, lastCalls, slowThreshold } = options;
   const { minCalls = Math.min(20, lastCalls ?? 20), slowerThan = Number.POSITIVE_INFINITY } = options;
   checkNumber('failureRate threshold', threshold, Number.MIN_VALUE, 1);

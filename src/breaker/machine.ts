@@ -1,6 +1,7 @@
 import { type Env, jittered, type Random } from '../base/env.ts';
-import { bad, checkNumber } from '../base/errors.ts';
-import { checkKind, type FailureKind } from '../base/failure-kind.ts';
+import { bad, checkNumber, shown } from '../base/errors.ts';
+import { checkKind, type FailureKind, KINDS } from '../base/failure-kind.ts';
+import type { Names } from '../base/options.ts';
 import type { Breaker, BreakerState } from '../model/breaker.ts';
 import type { Outcome } from '../model/outcome.ts';
 
@@ -24,6 +25,15 @@ export interface OpenOptions {
   readonly jitter?: number;
 }
 
+/** What they are called. */
+export const OPEN_OPTIONS: Names<OpenOptions> = {
+  counts: 1,
+  openFor: 1,
+  maxOpenFor: 1,
+  probes: 1,
+  jitter: 1,
+};
+
 /** Checked, with defaults in. One object serves all breakers of a pool. */
 export type OpenSettings = Required<OpenOptions>;
 
@@ -37,8 +47,12 @@ export function openSettings(name: string, options: OpenOptions): OpenSettings {
     jitter = 0.2,
   } = options;
   if (counts !== undefined) {
-    if (!Array.isArray(counts) || counts.length === 0)
-      throw bad(`${name} counts`, counts, 'an array of kinds');
+    if (!Array.isArray(counts) || counts.length === 0) {
+      const given = Array.isArray(counts) ? 'an empty array' : shown(counts);
+      throw new TypeError(
+        `${name} counts is ${given}; it must be an array of one or several of ${KINDS.join(', ')}`,
+      );
+    }
     for (const kind of counts) checkKind(`${name} counts`, kind);
   }
   checkNumber(`${name} openFor`, openFor, 1);

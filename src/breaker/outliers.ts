@@ -1,7 +1,14 @@
 import type { Env } from '../base/env.ts';
 import { checkNumber } from '../base/errors.ts';
+import { checkOptions } from '../base/options.ts';
 import type { MakeBreaker, Peers } from '../model/breaker.ts';
-import { BreakerMachine, type OpenOptions, type OpenSettings, openSettings } from './machine.ts';
+import {
+  BreakerMachine,
+  OPEN_OPTIONS,
+  type OpenOptions,
+  type OpenSettings,
+  openSettings,
+} from './machine.ts';
 
 export interface OutlierOptions extends OpenOptions {
   /** So many failures in a row eject a member. Default: 5. `Infinity`: no number does. */
@@ -43,6 +50,19 @@ export interface OutlierOptions extends OpenOptions {
  * @throws RangeError or TypeError for an option out of range
  */
 export function outliers(options: OutlierOptions = {}): MakeBreaker {
+  checkOptions<OutlierOptions>('outliers', options, {
+    ...OPEN_OPTIONS,
+    consecutive: 1,
+    failureShare: 1,
+    deviations: 1,
+    worseBy: 1,
+    slowness: 1,
+    slowerBy: 1,
+    interval: 1,
+    minCalls: 1,
+    minMembers: 1,
+    maxEjected: 1,
+  });
   const { consecutive = 5, failureShare = 0.5, deviations = 1.9, worseBy = 0.1 } = options;
   const {
     slowness = 3,

@@ -1,4 +1,5 @@
 import { bad, checkNumber } from '../base/errors.ts';
+import { checkOptions } from '../base/options.ts';
 import { bytesOf, written } from './bytes.ts';
 import { address, type Dialect, dialect, type NameOf, type Server } from './dialect.ts';
 import type { Walk } from './walk.ts';
@@ -24,7 +25,9 @@ const REHASHES = 16;
  *
  * @throws RangeError or TypeError for a bad option
  */
-export function envoyMaglev({ tableSize = 65_537, name = address }: EnvoyMaglevOptions = {}): Dialect {
+export function envoyMaglev(options: EnvoyMaglevOptions = {}): Dialect {
+  checkOptions('envoyMaglev', options, { tableSize: 1, name: 1 });
+  const { tableSize = 65_537, name = address } = options;
   checkNumber('envoyMaglev tableSize', tableSize, 2, LARGEST, true);
   if (!isPrime(tableSize)) throw bad('envoyMaglev tableSize', tableSize, 'a prime', RangeError);
   return dialect('envoyMaglev', name, servers => new TableWalk(tableOf(servers, tableSize), servers.length));

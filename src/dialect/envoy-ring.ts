@@ -1,4 +1,5 @@
 import { checkNumber } from '../base/errors.ts';
+import { checkOptions } from '../base/options.ts';
 import { bytesOf, writeNumber, written } from './bytes.ts';
 import { Circle64, MOST_POINTS } from './circles.ts';
 import { address, type Dialect, dialect, type NameOf, type Server } from './dialect.ts';
@@ -38,11 +39,9 @@ export const envoyRing = (options: EnvoyRingOptions = {}): Dialect =>
  */
 export const grpcRing = (options: EnvoyRingOptions = {}): Dialect => ringHash('grpcRing', 4096, options);
 
-function ringHash(
-  title: string,
-  most: number,
-  { minRingSize = Math.min(1024, most), maxRingSize = most, name = address }: EnvoyRingOptions,
-): Dialect {
+function ringHash(title: string, most: number, options: EnvoyRingOptions): Dialect {
+  checkOptions(title, options, { minRingSize: 1, maxRingSize: 1, name: 1 });
+  const { minRingSize = Math.min(1024, most), maxRingSize = most, name = address } = options;
   checkNumber(`${title} maxRingSize`, maxRingSize, 1, MOST_POINTS, true);
   checkNumber(`${title} minRingSize`, minRingSize, 1, maxRingSize, true);
   return dialect(title, name, servers => {

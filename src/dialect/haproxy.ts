@@ -1,4 +1,5 @@
 import { bad, checkFunction, checkNumber } from '../base/errors.ts';
+import { checkOptions } from '../base/options.ts';
 import type { Endpoint } from '../model/endpoint.ts';
 import { Circle32 } from './circles.ts';
 import { address, type Dialect, dialect, type Server } from './dialect.ts';
@@ -25,7 +26,9 @@ const HEAVIEST = 256;
  *
  * @throws RangeError or TypeError for a bad option; of a set, for an id or a weight that HAProxy cannot have
  */
-export function haproxyRing({ id, function: name = 'sdbm', avalanche = false }: HaproxyRingOptions): Dialect {
+export function haproxyRing(options: HaproxyRingOptions): Dialect {
+  checkOptions('haproxyRing', options, { id: 1, function: 1, avalanche: 1 });
+  const { id, function: name = 'sdbm', avalanche = false } = options;
   checkFunction('haproxyRing id', id);
   const hash = haproxyHash('haproxyRing function', name, avalanche);
   return dialect('haproxyRing', address, servers => {

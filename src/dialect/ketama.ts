@@ -1,4 +1,5 @@
 import type { HashFunction } from '../base/hash.ts';
+import { checkOptions } from '../base/options.ts';
 import { bytesOf, ofText, writeNumber, written } from './bytes.ts';
 import { Circle32, checkTotal } from './circles.ts';
 import { crc32, crcNext } from './crc32.ts';
@@ -34,11 +35,9 @@ const memcachedName: NameOf = endpoint => (endpoint.port === MEMCACHED ? endpoin
  *
  * @throws RangeError or TypeError for a bad option
  */
-export function libmemcachedRing({
-  weighted = true,
-  hash = weighted ? 'md5' : 'one_at_a_time',
-  name = memcachedName,
-}: LibmemcachedRingOptions = {}): Dialect {
+export function libmemcachedRing(options: LibmemcachedRingOptions = {}): Dialect {
+  checkOptions<LibmemcachedRingOptions>('libmemcachedRing', options, { weighted: 1, hash: 1, name: 1 });
+  const { weighted = true, hash = weighted ? 'md5' : 'one_at_a_time', name = memcachedName } = options;
   const hashed = keyHash('libmemcachedRing hash', hash);
   return memcachedRing('libmemcachedRing', name, hashed, servers =>
     weighted ? weightedPoints(servers) : servers.map(({ name }) => plainPoints(name, hashed)),
@@ -52,11 +51,13 @@ export function libmemcachedRing({
  *
  * @throws RangeError or TypeError for a bad option
  */
-export const twemproxyRing = ({
-  hash = 'fnv1a_64',
-  name = memcachedName,
-}: MemcachedRingOptions = {}): Dialect =>
-  memcachedRing('twemproxyRing', name, keyHash('twemproxyRing hash', hash), weightedPoints);
+export function twemproxyRing(options: MemcachedRingOptions = {}): Dialect {
+  const { hash = 'fnv1a_64', name = memcachedName } = checkOptions('twemproxyRing', options, {
+    hash: 1,
+    name: 1,
+  });
+  return memcachedRing('twemproxyRing', name, keyHash('twemproxyRing hash', hash), weightedPoints);
+}
 
 function memcachedRing(
   title: string,
@@ -113,7 +114,8 @@ export interface NginxRingOptions {
  *
  * @throws TypeError for a bad option
  */
-export function nginxRing({ name = address }: NginxRingOptions = {}): Dialect {
+export function nginxRing(options: NginxRingOptions = {}): Dialect {
+  const { name = address } = checkOptions('nginxRing', options, { name: 1 });
   const hash = ofText(crc32);
   return dialect('nginxRing', name, servers => {
     checkTotal(servers.reduce((sum, { weight }) => sum + pointsFor(weight), 0));

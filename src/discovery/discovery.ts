@@ -1,5 +1,6 @@
 import { type Clock, type Env, jittered } from '../base/env.ts';
 import { bad, checkFunction, checkNumber, FairleadError } from '../base/errors.ts';
+import { checkOptions } from '../base/options.ts';
 import { sleep, within } from '../base/signal.ts';
 import type { Endpoint } from '../model/endpoint.ts';
 import { readSet } from './endpoints.ts';
@@ -55,8 +56,9 @@ export interface PollOptions {
  */
 export function poll(
   list: (signal: AbortSignal) => PromiseLike<readonly Endpoint[]>,
-  { interval = 10_000, timeout = 5000 }: PollOptions = {},
+  options: PollOptions = {},
 ): Discovery {
+  const { interval = 10_000, timeout = 5000 } = checkOptions('poll', options, { interval: 1, timeout: 1 });
   checkFunction('poll list', list);
   checkNumber('poll interval', interval, 1);
   checkNumber('poll timeout', timeout, 1);

@@ -33,31 +33,24 @@ const MOST_NAMED = 5;
 const unusable = (message: string): FairleadError => new FairleadError('BAD_ENDPOINTS', message);
 
 const isText = (value: unknown): boolean => typeof value === 'string' && value !== '';
-const isWhole = (value: unknown, least: number, most: number): boolean =>
-  Number.isInteger(value) && (value as number) >= least && (value as number) <= most;
+const isWhole = (value: unknown, least: number): boolean =>
+  Number.isInteger(value) && (value as number) >= least;
 
-/** What each field must be; the optional ones if they are there. */
-const REQUIRED: Readonly<Record<string, (value: unknown) => boolean>> = {
+/** What each field must be; of those that may be absent, what stands for them then will do. */
+const FIELDS: Readonly<Record<string, (value: unknown) => boolean>> = {
   id: isText,
   // What would end the authority of a URL, and make another host of it, is no part of a host.
   host: host => isText(host) && !/[\s/?#@\\]/.test(host as string),
-  port: port => isWhole(port, 1, 65535),
-};
-const OPTIONAL: typeof REQUIRED = {
-  weight: weight => typeof weight === 'number' && weight >= 0 && weight < Infinity,
-  zone: isText,
-  priority: priority => isWhole(priority, 0, Infinity),
+  port: port => isWhole(port, 1) && (port as number) < 65_536,
+  weight: (weight = 1) => typeof weight === 'number' && weight >= 0 && weight < Infinity,
+  zone: (zone = 'none') => isText(zone),
+  priority: (priority = 0) => isWhole(priority, 0),
 };
 
 /** What is wrong with an endpoint, if anything. */
 function flawOf(endpoint: Endpoint): string | undefined {
   const fields = endpoint as unknown as Record<string, unknown>;
-  for (const name in REQUIRED)
-    if (!REQUIRED[name]!(fields[name])) return `has ${name} ${shown(fields[name])}`;
-  for (const name in OPTIONAL) {
-    if (fields[name] !== undefined && !OPTIONAL[name]!(fields[name]))
-      return `has ${name} ${shown(fields[name])}`;
-  }
+  for (const name in FIELDS) if (!FIELDS[name]!(fields[name])) return `has ${name} ${shown(fields[name])}`;
   return undefined;
 }
 

@@ -1,5 +1,6 @@
 import type { Env } from '../base/env.ts';
 import { checkNumber } from '../base/errors.ts';
+import type { Names } from '../base/options.ts';
 import { abortable, sleep } from '../base/signal.ts';
 import type { Endpoint } from '../model/endpoint.ts';
 import type { Discovery } from './discovery.ts';
@@ -16,6 +17,9 @@ export interface FollowOptions {
   /** The longest such wait, in ms. Default: 30 000. */
   readonly maxRestartAfter?: number;
 }
+
+/** What they are called. */
+export const FOLLOW_OPTIONS: Names<FollowOptions> = { emptyAfter: 1, restartAfter: 1, maxRestartAfter: 1 };
 
 /** What hears of a source. */
 export interface Follower {

@@ -1,7 +1,8 @@
 import { bad, checkFunction } from '../base/errors.ts';
+import { checkOptions } from '../base/options.ts';
 import type { Endpoint } from '../model/endpoint.ts';
 import type { Discovery } from './discovery.ts';
-import { checkFollow, type FollowOptions, follow } from './follow.ts';
+import { checkFollow, FOLLOW_OPTIONS, type FollowOptions, follow } from './follow.ts';
 import { Latest } from './latest.ts';
 
 /**
@@ -14,6 +15,7 @@ import { Latest } from './latest.ts';
 export function merge(sources: readonly Discovery[], options?: FollowOptions): Discovery {
   if (!Array.isArray(sources)) throw bad('merge sources', sources, 'an array');
   for (const [i, source] of sources.entries()) checkFunction(`merge source ${i}`, source);
+  if (options !== undefined) checkOptions('merge', options, FOLLOW_OPTIONS);
   const checked = checkFollow(options);
   return async function* (env, signal, report) {
     const sets: (readonly Endpoint[] | undefined)[] = sources.map(() => undefined);

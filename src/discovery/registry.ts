@@ -1,5 +1,6 @@
 import { checkEnv, type Env, inBackground, systemEnv } from '../base/env.ts';
 import { bad, checkNumber, FairleadError } from '../base/errors.ts';
+import { checkOptions } from '../base/options.ts';
 import type { Endpoint } from '../model/endpoint.ts';
 import type { Discovery } from './discovery.ts';
 import { readSet } from './endpoints.ts';
@@ -41,7 +42,8 @@ interface Entry {
 }
 
 /** @throws RangeError if `ttl` is not a number of at least 1 */
-export function createRegistry({ ttl = Infinity, env = systemEnv }: RegistryOptions = {}): Registry {
+export function createRegistry(options: RegistryOptions = {}): Registry {
+  const { ttl = Infinity, env = systemEnv } = checkOptions('createRegistry', options, { ttl: 1, env: 1 });
   checkNumber('registry ttl', ttl, 1);
   const { clock } = inBackground(checkEnv(env));
   const services = new Map<string, Map<string, Entry>>();

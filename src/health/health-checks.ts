@@ -1,4 +1,5 @@
 import { bad, checkFunction, checkNumber } from '../base/errors.ts';
+import { checkOptions } from '../base/options.ts';
 import type { HealthCheck, MakeHealth } from '../model/health.ts';
 import { type HealthCheckSettings, Rounds } from './rounds.ts';
 
@@ -49,7 +50,19 @@ export interface HealthCheckOptions {
  * @throws RangeError or TypeError for a bad option
  */
 export function healthChecks(options: HealthCheckOptions): MakeHealth {
-  if (typeof options !== 'object' || options === null) throw bad('healthChecks', options, 'an object');
+  checkOptions('healthChecks', options, {
+    check: 1,
+    interval: 1,
+    unhealthyInterval: 1,
+    edgeInterval: 1,
+    jitter: 1,
+    timeout: 1,
+    unhealthyThreshold: 1,
+    healthyThreshold: 1,
+    initially: 1,
+    concurrency: 1,
+    perSecond: 1,
+  });
   const { interval = 10_000, unhealthyInterval = 5000, edgeInterval = 1000, jitter = 0.1 } = options;
   const { timeout = 1000, unhealthyThreshold = 3, healthyThreshold = 2 } = options;
   const { initially = 'healthy', concurrency = 10, perSecond = 20 } = options;

@@ -1,4 +1,5 @@
 import { type Env, jittered } from '../base/env.ts';
+import { bad } from '../base/errors.ts';
 import { within } from '../base/signal.ts';
 import type { HealthMonitor, MakeHealth } from '../model/health.ts';
 import type { Member } from '../model/member.ts';
@@ -108,7 +109,12 @@ export class Rounds implements HealthMonitor {
       () => new Error(`no answer within ${timeout} ms`),
       signal => check(endpoint, signal),
     ).then(
-      answer => this.#ended(patient, answer !== false, undefined),
+      answer => {
+        // That of what makes a check, given in a check's place. Whatever else there is, somebody has answered it.
+        const strange = typeof answer === 'function';
+        const error = strange ? bad('what healthChecks check answered', answer, 'anything else') : undefined;
+        this.#ended(patient, answer !== false && !strange, error);
+      },
       error => this.#ended(patient, false, error),
     );
   }

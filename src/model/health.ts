@@ -3,8 +3,8 @@ import type { Endpoint } from './endpoint.ts';
 import type { Member } from './member.ts';
 
 /**
- * Asks a member whether it is well, in any protocol. Passes if the promise resolves with anything but `false`; fails if it
- * rejects, or throws. The signal aborts when the check's time is over, its member has left or the pool is closed: nobody
+ * Asks a member whether it is well, in any protocol. Passes if the promise resolves with anything but `false` and functions
+ * (which are checks to be called); fails if it rejects, or throws. The signal aborts when the check's time is over, its member has left or the pool is closed: nobody
  * waits any longer then, but what the check still does is its own affair. A protocol's health service is one such function:
  * gRPC's asks `grpc.health.v1.Health/Check` at the endpoint's address, and answers whether the status is `SERVING`.
  */

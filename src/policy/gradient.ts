@@ -1,4 +1,5 @@
 import { bad, checkNumber } from '../base/errors.ts';
+import { checkOptions } from '../base/options.ts';
 import type { Outcome } from '../model/outcome.ts';
 import type { AdaptiveLimit, MakeAdaptiveLimit } from './adaptive-limit.ts';
 
@@ -58,6 +59,16 @@ const LEAST = 1;
  * @throws RangeError or TypeError for a bad option
  */
 export function gradient(options: GradientOptions = {}): MakeAdaptiveLimit {
+  checkOptions('gradient', options, {
+    min: 1,
+    max: 1,
+    initial: 1,
+    tolerance: 1,
+    queue: 1,
+    smoothing: 1,
+    window: 1,
+    memory: 1,
+  });
   const { min = 1, max = 200, tolerance = 1.5, queue = 4 } = options;
   const { smoothing = 0.2, window = 100, memory = 600_000 } = options;
   checkNumber('gradient min', min, 1, Number.MAX_SAFE_INTEGER);

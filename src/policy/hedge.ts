@@ -1,6 +1,7 @@
 import { Deadlines, type Waiting } from '../base/deadlines.ts';
 import { checkFunction, checkNumber } from '../base/errors.ts';
 import { Histogram } from '../base/histogram.ts';
+import { checkOptions } from '../base/options.ts';
 import { rejection } from '../base/rejection.ts';
 import type { AbortListener } from '../base/signal.ts';
 import { type Call, type Judge, partOf, prompt, type Run, type Task } from '../model/call.ts';
@@ -45,6 +46,7 @@ class Beaten extends Error {
  * @throws RangeError or TypeError for a bad option
  */
 export function hedge(options: HedgeOptions = {}): Policy {
+  checkOptions('hedge', options, { delay: 1, percentile: 1, attempts: 1, ratio: 1, budget: 1 });
   const { delay, attempts = 2, ratio = 0.02, budget } = options;
   checkNumber('hedge ratio', ratio, 0, 100);
   const { percentile = Math.max(0, 1 - ratio) } = options;

@@ -1,5 +1,6 @@
 import { bad, checkFunction, checkNumber } from '../base/errors.ts';
 import { Histogram } from '../base/histogram.ts';
+import { checkOptions } from '../base/options.ts';
 import { refusal } from '../base/refusal.ts';
 import { rejected } from '../base/rejection.ts';
 import type { AbortListener } from '../base/signal.ts';
@@ -40,7 +41,9 @@ const IN_TIME = 0.9;
  *
  * @throws RangeError or TypeError for a bad option
  */
-export function limit({ concurrency, queue = 0, order = 'fifo', timeout = 1000 }: LimitOptions): Policy {
+export function limit(options: LimitOptions): Policy {
+  checkOptions('limit', options, { concurrency: 1, queue: 1, order: 1, timeout: 1 });
+  const { concurrency, queue = 0, order = 'fifo', timeout = 1000 } = options;
   if (typeof concurrency !== 'function') checkNumber('limit concurrency', concurrency, 1, Infinity, true);
   checkNumber('limit queue', queue, 0, Number.MAX_SAFE_INTEGER, true);
   if (order !== 'fifo' && order !== 'lifo') throw bad('limit order', order, `'fifo' or 'lifo'`);

@@ -1,4 +1,5 @@
 import { checkNumber } from '../base/errors.ts';
+import { checkOptions } from '../base/options.ts';
 import { Window } from '../base/window.ts';
 
 /** Says how many retries the traffic can bear. May be shared by several clients. */
@@ -30,6 +31,7 @@ export interface RetryBudgetOptions {
  * @throws RangeError for an option out of range
  */
 export function retryBudget(options: RetryBudgetOptions = {}): RetryBudget {
+  checkOptions('retryBudget', options, { ratio: 1, minPerSecond: 1, window: 1 });
   const { ratio = 0.2, minPerSecond = 10, window = 10_000 } = options;
   checkNumber('retryBudget ratio', ratio, 0, 1000);
   checkNumber('retryBudget minPerSecond', minPerSecond, 0, 1e9);

@@ -1,6 +1,7 @@
 import { type AttemptRecord, checkFunction, checkNumber } from '../base/errors.ts';
 import { isUnsent } from '../base/failure-kind.ts';
 import { Histogram } from '../base/histogram.ts';
+import { checkOptions } from '../base/options.ts';
 import { rejection } from '../base/rejection.ts';
 import { sleep } from '../base/signal.ts';
 import { type Call, prompt, type Task } from '../model/call.ts';
@@ -46,6 +47,7 @@ const ENOUGH = 30;
  * @throws RangeError or TypeError for a bad option
  */
 export function retry(options: RetryOptions = {}): Policy {
+  checkOptions('retry', options, { attempts: 1, backoff: 1, budget: 1, maxRetryAfter: 1 });
   const { attempts = 3, backoff = upTo1000, budget, maxRetryAfter = 10_000 } = options;
   checkNumber('retry attempts', attempts, 1, Number.POSITIVE_INFINITY);
   checkFunction('retry backoff', backoff);

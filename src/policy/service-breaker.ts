@@ -1,5 +1,6 @@
 import { checkFunction, FairleadError } from '../base/errors.ts';
 import { type FailureKind, kindOf } from '../base/failure-kind.ts';
+import { uncalled } from '../base/options.ts';
 import { refusal } from '../base/refusal.ts';
 import { rejected, rejection } from '../base/rejection.ts';
 import type { BreakerState, MakeBreaker } from '../model/breaker.ts';
@@ -21,7 +22,8 @@ import { promised } from './promised.ts';
  * @param make such as `failureRate()`
  * @throws TypeError for what makes no breaker
  */
-export function serviceBreaker(make: MakeBreaker): Policy {
+export function serviceBreaker(make: MakeBreaker, ...more: []): Policy {
+  if (more.length > 0) throw uncalled('serviceBreaker'); // it is in a policy's place itself
   checkFunction('serviceBreaker', make);
   return (next, context) => {
     const { clock, classifier, observer } = context;

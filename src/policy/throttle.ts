@@ -1,4 +1,5 @@
 import { type AttemptRecord, checkFunction, checkNumber } from '../base/errors.ts';
+import { checkOptions } from '../base/options.ts';
 import { refusal } from '../base/refusal.ts';
 import { rejected } from '../base/rejection.ts';
 import { Window } from '../base/window.ts';
@@ -34,6 +35,7 @@ export interface ThrottleOptions {
  * @throws RangeError or TypeError for a bad option
  */
 export function throttle(options: ThrottleOptions = {}): Policy {
+  checkOptions('throttle', options, { ratio: 1, maxRefused: 1, minPerSecond: 1, window: 1, overload: 1 });
   const { ratio = 2, maxRefused = 0.8, minPerSecond = 5, window = 2000, overload } = options;
   checkNumber('throttle ratio', ratio, 1, 1000);
   checkNumber('throttle maxRefused', maxRefused, 0, 1);

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import type { Clock } from '../base/env.ts';
 import { bad, checkNumber, FairleadError } from '../base/errors.ts';
+import { checkOptions, type Names } from '../base/options.ts';
 import { sleep } from '../base/signal.ts';
 import { type Discovery, fixed } from '../discovery/discovery.ts';
 import type { Endpoint } from '../model/endpoint.ts';
@@ -79,6 +80,7 @@ export function dns(options: DnsOptions): Discovery {
     const port = checkNumber('dns port', (options as DnsAddressOptions).port, 1, 65535, true);
     return fixed(fromAddresses([{ address: host, ttl: 0 }], port));
   }
+  checkOptions<object>('dns', options, srv === undefined ? ADDRESS_OPTIONS : SRV_OPTIONS);
   const look =
     srv === undefined ? addresses(options as DnsAddressOptions) : services(options as DnsSrvOptions);
   return async function* ({ clock, random }, signal, report) {
@@ -92,6 +94,18 @@ export function dns(options: DnsOptions): Discovery {
     }
   };
 }
+
+const ADDRESS_OPTIONS: Names<DnsAddressOptions> = {
+  host: 1,
+  port: 1,
+  family: 1,
+  minInterval: 1,
+  maxInterval: 1,
+  resolver: 1,
+  timeout: 1,
+  servers: 1,
+};
+const SRV_OPTIONS: Names<DnsSrvOptions> = { srv: 1, interval: 1, resolver: 1, timeout: 1, servers: 1 };
 
 /** Well within the time for which `follow` doubts an empty set. */
 const ABSENT_INTERVAL = 5000;

@@ -1,4 +1,5 @@
 import { bad, checkFunction, checkNumber, shown } from '../base/errors.ts';
+import { checkOptions } from '../base/options.ts';
 import type { HealthCheck } from '../model/health.ts';
 import type { FetchLike } from './fetch.ts';
 import { urlAt } from './url.ts';
@@ -35,7 +36,16 @@ const MOST = 1 << 14;
  * @throws RangeError or TypeError that names the bad option
  */
 export function httpCheck(options: HttpCheckOptions): HealthCheck {
-  if (typeof options !== 'object' || options === null) throw bad('httpCheck', options, 'an object');
+  checkOptions('httpCheck', options, {
+    path: 1,
+    method: 1,
+    headers: 1,
+    status: 1,
+    expectHeaders: 1,
+    port: 1,
+    protocol: 1,
+    fetch: 1,
+  });
   const { path, method = 'GET', headers = {}, expectHeaders = {}, port, protocol = 'http' } = options;
   const { fetch: send = (url, init) => globalThis.fetch(url, init) } = options;
   if (typeof path !== 'string' || !/^\/(?!\/)/.test(path))

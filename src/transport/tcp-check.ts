@@ -1,5 +1,6 @@
 import { connect } from 'node:net';
-import { bad, checkNumber } from '../base/errors.ts';
+import { checkNumber } from '../base/errors.ts';
+import { checkOptions } from '../base/options.ts';
 import type { HealthCheck } from '../model/health.ts';
 
 export interface TcpCheckOptions {
@@ -14,8 +15,7 @@ export interface TcpCheckOptions {
  * @throws RangeError or TypeError that names the bad option
  */
 export function tcpCheck(options: TcpCheckOptions = {}): HealthCheck {
-  if (typeof options !== 'object' || options === null) throw bad('tcpCheck', options, 'an object');
-  const { port: given } = options;
+  const { port: given } = checkOptions('tcpCheck', options, { port: 1 });
   if (given !== undefined) checkNumber('tcpCheck port', given, 1, 65_535, true);
   return ({ host, port }, signal) =>
     new Promise<void>((resolve, reject) => {

@@ -194,7 +194,8 @@ const BAD: readonly (readonly [string, (value: never) => unknown, readonly unkno
   ],
   ['preferZone inner', inner => preferZone(inner, { zone: 'a' }), NO_FUNCTIONS],
   ['preferZone zone', zone => preferZone(roundRobin, { zone }), [undefined, null, '', 5, {}]],
-  ['preferZone zone', options => preferZone(roundRobin, options), [undefined, {}]],
+  ['preferZone zone', options => preferZone(roundRobin, options), [{}]],
+  ['preferZone options', options => preferZone(roundRobin, options), [undefined, null, 'a']],
   [
     'preferZone ceiling',
     ceiling => preferZone(roundRobin, { zone: 'a', ceiling }),

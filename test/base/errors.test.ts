@@ -13,7 +13,9 @@ test.each([
   (value, least, most) => {
     const check = (): number => checkNumber('retry attempts', value, least, most, true);
     expect(check).toThrow(RangeError);
-    expect(check).toThrow(`retry attempts is ${value}; it must be a whole number from 1 to 5`);
+    expect(check).toThrow(
+      `retry attempts is ${value}; it must be a whole number of at least 1 and at most 5`,
+    );
   },
 );
 

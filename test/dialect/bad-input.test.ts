@@ -15,7 +15,7 @@ test.each<[string, () => unknown]>([
   ['envoyMaglev tableSize is 1; ', () => envoyMaglev({ tableSize: 1 })],
   ['envoyMaglev tableSize is 5000012; ', () => envoyMaglev({ tableSize: 5_000_012 })],
   [
-    'envoyRing minRingSize is 20; it must be a whole number from 1 to 10',
+    'envoyRing minRingSize is 20; it must be a whole number of at least 1 and at most 10',
     () => envoyRing({ minRingSize: 20, maxRingSize: 10 }),
   ],
   ['envoyRing maxRingSize is 0; ', () => envoyRing({ maxRingSize: 0 })],
@@ -72,7 +72,7 @@ test('a weight that would take too many points, and one that HAProxy cannot have
 });
 
 test.each<[string, () => number | string, string]>([
-  ['haproxyRing id of "m000" is 0; it must be a whole number from 1', () => 0, 'id'],
+  ['haproxyRing id of "m000" is 0; it must be a whole number of at least 1', () => 0, 'id'],
   ['haproxyRing id of "m001" is 7; it must be another than that of others', () => 7, 'id'],
   ['haproxyRing id of "m000" is NaN; ', () => Number.NaN, 'id'],
   [

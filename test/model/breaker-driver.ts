@@ -35,11 +35,12 @@ export class BreakerDriver implements Driver {
       throw new Error('a breaker must not set timers');
     };
     const env = { random: seededRandom(options.seed), clock: { now: () => this.#now, after } };
+    const { kind: _, seed: __, ...given } = options;
     if (options.kind === 'failureRate') {
-      this.#breaker = failureRate(options)(env);
+      this.#breaker = failureRate(given)(env);
       this.#model = new BreakerModel(options, failedOrSlow(options), tooMany(options));
     } else {
-      this.#breaker = consecutiveFailures(options)(env);
+      this.#breaker = consecutiveFailures(given)(env);
       this.#model = new BreakerModel(options, ({ what }) => what === 'failure', inARow(options));
     }
     this.#pair = new BreakerPair(this.#breaker, this.#model);
