@@ -10,7 +10,7 @@ export interface ClientOptions extends PoolOptions {
   /** What happens around an attempt, outermost first. Default: nothing. */
   readonly policies?: readonly Policy[] | undefined;
   /** Whether a task may be run again, unless the call says otherwise. Default: true. */
-  readonly repeatable?: Repeatable;
+  readonly repeatable?: Repeatable | undefined;
 }
 
 export interface CloseOptions {

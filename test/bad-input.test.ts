@@ -879,7 +879,7 @@ describe('an option that does not exist', () => {
 
   test('is none that is there and undefined', () => {
     retry({ attempts: undefined, budget: undefined });
-    root.createClient({ discovery, timeout: undefined, breaker: undefined }).close();
+    void root.createClient({ discovery, timeout: undefined, breaker: undefined }).close();
   });
 });
 

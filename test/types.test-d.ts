@@ -1,3 +1,4 @@
+import type * as root from 'fairlead';
 import {
   type Attempt,
   type BalancedFetch,
@@ -22,6 +23,10 @@ import {
   ring,
   xxhash,
 } from 'fairlead';
+import type * as dialects from 'fairlead/dialects';
+import type * as dns from 'fairlead/dns';
+import type * as tcp from 'fairlead/tcp';
+import type * as testing from 'fairlead/testing';
 import { expectTypeOf, test } from 'vitest';
 
 const fetch = createFetch({ discovery: fixed(['a:1']) });
@@ -180,4 +185,69 @@ test('what users write is checked', () => {
   void portless;
   expectTypeOf(xxhash()).toEqualTypeOf<HashFunction>();
   expectTypeOf(new FairleadError('CLOSED', 'x').code).toEqualTypeOf<FairleadErrorCode>();
+});
+
+/** The options that may be absent, but not undefined: `exactOptionalPropertyTypes` tells the two apart. */
+type NotUndefined<Options> = {
+  [Name in keyof Options]-?: Partial<Record<Name, never>> extends Pick<Options, Name>
+    ? undefined extends Required<Options>[Name]
+      ? never
+      : Name
+    : never;
+}[keyof Options];
+
+test('an option that may be absent may be undefined', () => {
+  type All =
+    | root.CallOptions
+    | root.CloseOptions
+    | root.ConsecutiveFailuresOptions
+    | root.DrainOptions
+    | root.FailureRateOptions
+    | root.FollowOptions
+    | root.GradientOptions
+    | root.HashRingOptions
+    | root.HealthCheckOptions
+    | root.HttpCheckOptions
+    | root.JumpOptions
+    | root.LeastRequestOptions
+    | root.LoadOptions
+    | root.LoadRecorderOptions
+    | root.MaglevBalancerOptions
+    | root.OutlierOptions
+    | root.PeakEwmaOptions
+    | root.PollOptions
+    | root.PreferZoneOptions
+    | root.PrequalOptions
+    | root.PriorityOptions
+    | root.RegistryOptions
+    | root.RendezvousBalancerOptions
+    | root.RetryBudgetOptions
+    | root.RetryOptions
+    | root.RingOptions
+    | root.SlowStartOptions
+    | root.SmoothWeightedOptions
+    | root.SubsetOptions
+    | root.TransportOptions
+    | root.UtilizationRoundRobinOptions
+    | dialects.EnvoyMaglevOptions
+    | dialects.EnvoyRingOptions
+    | dialects.HaproxyRingOptions
+    | dialects.LibmemcachedRingOptions
+    | dialects.MemcachedRingOptions
+    | dialects.NginxRingOptions
+    | dns.DnsAddressOptions
+    | dns.DnsSrvOptions
+    | tcp.TcpCheckOptions
+    | testing.BalancerLawOptions
+    | testing.BreakerLawOptions
+    | testing.DiscoveryLawOptions
+    | testing.EndpointsOptions
+    | testing.EvennessOptions
+    | testing.MembersOptions
+    | testing.MembershipOptions
+    | testing.RingLawOptions
+    | testing.SimulateOptions;
+  type Found<Options> = Options extends unknown ? NotUndefined<Options> : never;
+  expectTypeOf<Found<{ a?: 1; b?: 2 | undefined; c: 3 }>>().toEqualTypeOf<'a'>();
+  expectTypeOf<Found<All>>().toBeNever();
 });

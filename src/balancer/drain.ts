@@ -12,12 +12,12 @@ export interface DrainOptions {
    * Whether a member is to get no new calls; asked for each set, not for each call. Only `true` counts: what throws or
    * answers anything else says no. Default: whether its metadata has `draining: 'true'`.
    */
-  readonly draining?: (endpoint: Endpoint) => boolean;
+  readonly draining?: ((endpoint: Endpoint) => boolean) | undefined;
   /**
    * For how long the keys that belong to a draining member stay with it, in ms, where the balancer goes by keys.
    * Default: 0.
    */
-  readonly grace?: number;
+  readonly grace?: number | undefined;
 }
 
 /**

@@ -11,9 +11,9 @@ export interface HashRingOptions {
    * Points on the ring for a member of weight 1. The largest share is about 1 + 3 / sqrt(points) times the mean for
    * a hundred members; memory and the cost of a change grow with it. Default: 160.
    */
-  readonly points?: number;
+  readonly points?: number | undefined;
   /** Must heed its seed. Default: `xxh32`. */
-  readonly hash?: HashFunction;
+  readonly hash?: HashFunction | undefined;
 }
 
 /**

@@ -14,11 +14,11 @@ import { Scatter } from './scatter.ts';
 
 export interface JumpOptions {
   /** The number of an endpoint's shard, from 0. Default: its metadata's `shard`, in digits. */
-  readonly shard?: (endpoint: Endpoint) => number;
+  readonly shard?: ((endpoint: Endpoint) => number) | undefined;
   /** Chooses among the members of a shard; made once for each. Default: `leastRequest({ load: inFlight() })`. */
-  readonly replicas?: () => Balancer;
+  readonly replicas?: (() => Balancer) | undefined;
   /** Must heed its seed. Default: `xxh32`, so that a key's shard is `jumpHash(key, shards)`. */
-  readonly hash?: HashFunction;
+  readonly hash?: HashFunction | undefined;
 }
 
 /**

@@ -13,9 +13,9 @@ import { type Best, ranking } from './ranking.ts';
 
 export interface LeastRequestOptions extends LoadOptions {
   /** Sets of up to this many members are looked at in full. Default: 128. */
-  readonly scan?: number;
+  readonly scan?: number | undefined;
   /** How many different members of a larger set are drawn and compared. Default: 32. */
-  readonly choices?: number;
+  readonly choices?: number | undefined;
 }
 
 /**

@@ -1,21 +1,21 @@
 import { type Clock, systemClock } from '../base/env.ts';
 import { checkFunction, checkNumber } from '../base/errors.ts';
-import { checkOptions } from '../base/options.ts';
+import { checkOptions, type Settled } from '../base/options.ts';
 import type { Outcome } from '../model/outcome.ts';
 import { LatencyTable } from './latency-table.ts';
 import type { ProbeAnswer } from './probed-load.ts';
 
 export interface LoadRecorderOptions {
   /** For how long a latency is remembered, in ms. Default: 10 000. */
-  readonly memory?: number;
+  readonly memory?: number | undefined;
   /** In how many ms a failure counts half. Default: 2000. */
-  readonly failureHalfLife?: number;
+  readonly failureHalfLife?: number | undefined;
   /** Default: the platform's. */
-  readonly clock?: Pick<Clock, 'now'>;
+  readonly clock?: Pick<Clock, 'now'> | undefined;
 }
 
 /** Keeps what a server answers to probes: the server's side of `prequal`. */
-export interface LoadRecorder extends Required<ProbeAnswer> {
+export interface LoadRecorder extends Settled<ProbeAnswer> {
   /**
    * A call has come. Answers what is to be called once when it is over: with `'failure'` if it failed, `'ignored'`
    * if that says nothing of the server, for the caller went away. Later calls of it have no effect.
@@ -32,7 +32,7 @@ export interface LoadRecorder extends Required<ProbeAnswer> {
   /** The share of recent calls that failed, 0 to 1. */
   readonly failing: number;
   /** The answer to a probe: what `JSON.stringify(recorder)` puts down. */
-  toJSON(): Required<ProbeAnswer>;
+  toJSON(): Settled<ProbeAnswer>;
 }
 
 /** Calls of which the share of failures is taken, at most: so that it takes a bounded time to forget. */

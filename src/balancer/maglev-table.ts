@@ -1,6 +1,6 @@
 import { bad, checkFunction, checkNumber } from '../base/errors.ts';
 import { avalanche, type HashFunction, xxh32 } from '../base/hash.ts';
-import { checkOptions } from '../base/options.ts';
+import { checkOptions, type Settled } from '../base/options.ts';
 import { type Line, Passed, REHASHES, rehash } from './line.ts';
 import { type Placement, placementOf, type RingMember, sortedWeights } from './placement.ts';
 import { isPrime, Scatter } from './scatter.ts';
@@ -10,9 +10,9 @@ export interface MaglevOptions {
    * How many slots the table has: a prime number up to 5 000 011 (Envoy's limit), and no fewer than there are members.
    * Shares are even to about members / size; two bytes each. Default: 65 537.
    */
-  readonly size?: number;
+  readonly size?: number | undefined;
   /** Must heed its seed. Default: `xxh32`. */
-  readonly hash?: HashFunction;
+  readonly hash?: HashFunction | undefined;
 }
 
 /**
@@ -40,7 +40,7 @@ export type Table = Uint16Array | Uint32Array;
 const LARGEST = 5_000_011;
 
 /** @throws RangeError or TypeError for a bad option */
-export function checkMaglev({ size = 65_537, hash = xxh32 }: MaglevOptions): Required<MaglevOptions> {
+export function checkMaglev({ size = 65_537, hash = xxh32 }: MaglevOptions): Settled<MaglevOptions> {
   checkNumber('maglev size', size, 2, LARGEST, true);
   if (!isPrime(size)) throw bad('maglev size', size, `a prime number from 2 to ${LARGEST}`, RangeError);
   return { size, hash: checkFunction('maglev hash', hash) };

@@ -14,7 +14,7 @@ import { type Best, ranking } from './ranking.ts';
 
 export interface LoadOptions {
   /** What is compared: `inFlight()`, `peakEwma()`, or one of your own. */
-  readonly load?: (env: Env) => Load;
+  readonly load?: ((env: Env) => Load) | undefined;
 }
 
 /**

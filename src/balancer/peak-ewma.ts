@@ -1,16 +1,16 @@
 import type { Env } from '../base/env.ts';
 import { checkNumber } from '../base/errors.ts';
-import { checkOptions } from '../base/options.ts';
+import { checkOptions, type Settled } from '../base/options.ts';
 import type { Flight, Load } from '../model/load.ts';
 import type { Outcome } from '../model/outcome.ts';
 
 export interface PeakEwmaOptions {
   /** Time constant of the average, in ms: after so long without news, e times less. Default: 10 000. */
-  readonly decay?: number;
+  readonly decay?: number | undefined;
   /** By how much one failure multiplies the cost. Default: 10. 1 turns it off. */
-  readonly failurePenalty?: number;
+  readonly failurePenalty?: number | undefined;
   /** In how many ms the penalty of a first failure halves. Each further failure in a row doubles it. Default: 1000. */
-  readonly failureHalfLife?: number;
+  readonly failureHalfLife?: number | undefined;
 }
 
 /**
@@ -124,9 +124,9 @@ class PeakEwma implements Load {
   #aloneUntil = 0;
   /** When the latest failure was known. */
   #knownAt = Number.NEGATIVE_INFINITY;
-  readonly #settings: Required<PeakEwmaOptions>;
+  readonly #settings: Settled<PeakEwmaOptions>;
 
-  constructor(settings: Required<PeakEwmaOptions>, crowd: Crowd, env: Env | undefined) {
+  constructor(settings: Settled<PeakEwmaOptions>, crowd: Crowd, env: Env | undefined) {
     this.#settings = settings;
     this.#crowd = crowd;
     if (env === undefined || crowd.typical < 0) return;

@@ -5,7 +5,7 @@ import type { Line } from './line.ts';
 export interface RingMember {
   readonly id: string;
   /** Its share relative to the others. Default: 1. */
-  readonly weight?: number;
+  readonly weight?: number | undefined;
 }
 
 /** Which member each key belongs to, for who calls nobody and only wants to know. */

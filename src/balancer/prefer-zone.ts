@@ -21,7 +21,7 @@ export interface PreferZoneOptions {
    * How many times the mean over all zones the load per weight in the own zone may be, at least 1; what is more goes to
    * other zones. Default: 1.25.
    */
-  readonly ceiling?: number;
+  readonly ceiling?: number | undefined;
   /**
    * The share of all calls that begins in the own zone, 0 to 1. Default: the own zone's share of all weight, each zone
    * counting with the largest it has had of late: clients are taken to be where the servers are.
@@ -33,9 +33,9 @@ export interface PreferZoneOptions {
    * call in five seconds goes to another zone, and it takes a minute. Only for balancers with a load that do not go by
    * keys. Default: 3. `false` turns it off.
    */
-  readonly overload?: number | false;
+  readonly overload?: number | false | undefined;
   /** For how long a zone's largest weight is remembered, in ms. Default: 600 000. */
-  readonly memory?: number;
+  readonly memory?: number | undefined;
 }
 
 /** How often, in ms, a function that tells the zone is asked. */

@@ -15,20 +15,20 @@ export interface PrequalOptions {
   /** Asks a server how busy it is. It must not go through the client that it is for. */
   readonly probe: Probe;
   /** How many members each call has probed for the calls to come; may be a fraction. Default: 3. */
-  readonly probes?: number;
+  readonly probes?: number | undefined;
   /** How many answers are kept at most, one per member. Default: 16. */
-  readonly poolSize?: number;
+  readonly poolSize?: number | undefined;
   /** For how long an answer is fresh, in ms. For lack of two fresh ones it serves ten times as long. Default: 1000. */
-  readonly maxAge?: number;
+  readonly maxAge?: number | undefined;
   /**
    * How long a probe may take, in ms. Default: 100. The paper's 1 to 3 are for threads that do nothing else: an event
    * loop that works on something for a few ms would find all its probes late.
    */
-  readonly timeout?: number;
+  readonly timeout?: number | undefined;
   /** The share of the members, 0 to 1, that are cold. Default: 2^-0.25 or 0.84; the paper finds 0.6 to 0.9 good. */
-  readonly quantile?: number;
+  readonly quantile?: number | undefined;
   /** How many probes may be outstanding at once, over all members; one at most per member. Default: 64. */
-  readonly outstanding?: number;
+  readonly outstanding?: number | undefined;
 }
 
 /**

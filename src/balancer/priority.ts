@@ -13,7 +13,7 @@ export interface PriorityOptions {
    * How many times its mean load a member can bear, at least 1: so much of a level may be out before calls go to the
    * next. Default: 1.4, as in Envoy: 2 of 7.
    */
-  readonly overprovisioning?: number;
+  readonly overprovisioning?: number | undefined;
 }
 
 /**

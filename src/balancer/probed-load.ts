@@ -13,7 +13,7 @@ export interface ProbeAnswer {
   /** What a call takes that finds so many in flight, in ms; 0 if it does not know. */
   readonly latency: number;
   /** The share of its recent calls that failed, 0 to 1. Default: 0. */
-  readonly failing?: number;
+  readonly failing?: number | undefined;
 }
 
 /** What a member is known by: its latest answer to a probe, and how the calls of this process went. */

@@ -9,7 +9,7 @@ import { type Placement, placementOf, type RingMember, sharesOf, sortedWeights }
 
 export interface RendezvousOptions {
   /** Must heed its seed. Default: `xxh32`. */
-  readonly hash?: HashFunction;
+  readonly hash?: HashFunction | undefined;
 }
 
 export interface RendezvousBalancerOptions extends RendezvousOptions, BoundedLoadOptions {}

@@ -10,16 +10,16 @@ import { type Start, Warmth } from './warmth.ts';
 
 export interface SlowStartOptions {
   /** How long a member warms up, in ms. Default: 30 000. */
-  readonly window?: number;
+  readonly window?: number | undefined;
   /** The part of its share that a member begins with, 0 to 1. Default: 0.1. */
-  readonly minShare?: number;
+  readonly minShare?: number | undefined;
   /**
    * The part of its share that it has after t ms is (t / window)^(1 / aggression): more than 1 is faster in the
    * beginning. Default: 1.
    */
-  readonly aggression?: number;
+  readonly aggression?: number | undefined;
   /** Whether members whose breaker has closed again warm up, too. Default: true. */
-  readonly recovered?: boolean;
+  readonly recovered?: boolean | undefined;
 }
 
 /**

@@ -11,7 +11,7 @@ export interface SmoothWeightedOptions {
    * How many failures take a member's whole weight from it. It comes back by the smallest weight of the set with each
    * pick it might have had. Default: 1, as in nginx. `Infinity` turns it off.
    */
-  readonly maxFails?: number;
+  readonly maxFails?: number | undefined;
 }
 
 /**

@@ -13,7 +13,7 @@ import { type Ration, Rations } from './rations.ts';
 
 export interface SubsetOptions {
   /** How many members to call; with `client`, in the mean. Default: 20; with `client` 12, as in Finagle. */
-  readonly size?: number;
+  readonly size?: number | undefined;
   /** Which of how many clients this one is. Then all clients together call all members evenly. */
   readonly client?: ClientNumber | undefined;
   /**

@@ -10,18 +10,18 @@ import { utilizationBy } from './utilization.ts';
 
 export interface UtilizationRoundRobinOptions {
   /** For how long a member must have reported before its weight is used, in ms. Default: 10 000. */
-  readonly blackout?: number;
+  readonly blackout?: number | undefined;
   /** After how long without a report its weight is no longer used, in ms. Default: 180 000. */
-  readonly expiry?: number;
+  readonly expiry?: number | undefined;
   /** What a share of errors of 1 adds to utilization. Default: 1. 0 turns it off. */
-  readonly errorPenalty?: number;
+  readonly errorPenalty?: number | undefined;
   /** How old weights may get before a pick works them out again, in ms, at least 1. Default: 1000. */
-  readonly update?: number;
+  readonly update?: number | undefined;
   /**
    * Where a member reports no application utilization, the largest of these is taken, by their names in ORCA:
    * `mem_utilization`, `utilization.disk`, `named_metrics.queue` and so on. Without any, it is `cpu_utilization`.
    */
-  readonly metrics?: readonly string[];
+  readonly metrics?: readonly string[] | undefined;
 }
 
 /**

@@ -3,6 +3,9 @@ import { bad } from './errors.ts';
 /** The names of all options, for `checkOptions`. */
 export type Names<Options> = { readonly [Name in keyof Options]-?: 1 };
 
+/** Options with all defaults in. */
+export type Settled<Options> = { readonly [Name in keyof Options]-?: Exclude<Options[Name], undefined> };
+
 /**
  * Checks that options are an object, and that it has no others: nobody would heed them. An instance of a class may have
  * more about it. Answers them.

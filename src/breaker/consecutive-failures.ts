@@ -12,12 +12,12 @@ import {
 
 export interface ConsecutiveFailuresOptions extends OpenOptions {
   /** So many failures in a row open it. Default: 5. */
-  readonly threshold?: number;
+  readonly threshold?: number | undefined;
   /**
    * Nothing but failures for so many ms, two at the least, open it, too. Default: 1000. A member that a balancer avoids for
    * its failures would else take long to fail so often, and count as well until then. `Infinity`: no time does.
    */
-  readonly failingFor?: number;
+  readonly failingFor?: number | undefined;
 }
 
 /**

@@ -1,7 +1,7 @@
 import { CountWindow } from '../base/count-window.ts';
 import type { Env } from '../base/env.ts';
 import { bad, checkNumber } from '../base/errors.ts';
-import { checkOptions } from '../base/options.ts';
+import { checkOptions, type Settled } from '../base/options.ts';
 import { Window } from '../base/window.ts';
 import type { MakeBreaker } from '../model/breaker.ts';
 import {
@@ -14,15 +14,15 @@ import {
 
 export interface FailureRateOptions extends OpenOptions {
   /** This share of failures opens it, above 0 and up to 1. Default: 0.5. */
-  readonly threshold?: number;
+  readonly threshold?: number | undefined;
   /** Over how many ms the share is taken. Default: 10 000, if there is no `lastCalls`. */
   readonly window?: number | undefined;
   /** Over how many calls it is taken instead, however long ago they were, up to a million. */
   readonly lastCalls?: number | undefined;
   /** With fewer calls in the window it stays closed. Default: 20, or `lastCalls` if that is less. */
-  readonly minCalls?: number;
+  readonly minCalls?: number | undefined;
   /** A call that took longer than so many ms is slow, and counts as a failure if there is no `slowThreshold`. Default: none is. */
-  readonly slowerThan?: number;
+  readonly slowerThan?: number | undefined;
   /** This share of slow calls, failed or not, opens it, above 0 and up to 1; then they are no failures. Default: none does. */
   readonly slowThreshold?: number | undefined;
 }
@@ -69,7 +69,8 @@ export function failureRate(options: FailureRateOptions = {}): MakeBreaker {
 }
 
 type Settings = OpenSettings &
-  Required<Omit<FailureRateOptions, keyof OpenOptions>> & { readonly window: number };
+  Settled<Pick<FailureRateOptions, 'threshold' | 'window' | 'minCalls' | 'slowerThan'>> &
+  Pick<Required<FailureRateOptions>, 'lastCalls' | 'slowThreshold'>;
 /** Over time, or over calls. */
 type Counts = Window | CountWindow;
 

@@ -1,7 +1,7 @@
 import { type Env, jittered, type Random } from '../base/env.ts';
 import { bad, checkNumber, shown } from '../base/errors.ts';
 import { checkKind, type FailureKind, KINDS } from '../base/failure-kind.ts';
-import type { Names } from '../base/options.ts';
+import type { Names, Settled } from '../base/options.ts';
 import type { Breaker, BreakerState } from '../model/breaker.ts';
 import type { Outcome } from '../model/outcome.ts';
 
@@ -13,16 +13,16 @@ export interface OpenOptions {
    */
   readonly counts?: readonly FailureKind[] | undefined;
   /** How long it stays open the first time, in ms. Default: 1000. */
-  readonly openFor?: number;
+  readonly openFor?: number | undefined;
   /**
    * How long it stays open at most, in ms. Each time it opens again the time doubles up to here; each ms it was closed
    * in between takes back one. Default: 30 000.
    */
-  readonly maxOpenFor?: number;
+  readonly maxOpenFor?: number | undefined;
   /** How many calls are let through to find out whether the member is well; all must succeed. Default: 1. */
-  readonly probes?: number;
+  readonly probes?: number | undefined;
   /** By what share either way the open time is drawn, 0 to 1, lest all clients probe at once. Default: 0.2. */
-  readonly jitter?: number;
+  readonly jitter?: number | undefined;
 }
 
 /** What they are called. */
@@ -35,7 +35,7 @@ export const OPEN_OPTIONS: Names<OpenOptions> = {
 };
 
 /** Checked, with defaults in. One object serves all breakers of a pool. */
-export type OpenSettings = Required<OpenOptions>;
+export type OpenSettings = Settled<Omit<OpenOptions, 'counts'>> & Pick<Required<OpenOptions>, 'counts'>;
 
 /** @throws RangeError or TypeError for an option out of range */
 export function openSettings(name: string, options: OpenOptions): OpenSettings {

@@ -1,6 +1,6 @@
 import type { Env } from '../base/env.ts';
 import { checkNumber } from '../base/errors.ts';
-import { checkOptions } from '../base/options.ts';
+import { checkOptions, type Settled } from '../base/options.ts';
 import type { MakeBreaker, Peers } from '../model/breaker.ts';
 import {
   BreakerMachine,
@@ -12,31 +12,31 @@ import {
 
 export interface OutlierOptions extends OpenOptions {
   /** So many failures in a row eject a member. Default: 5. `Infinity`: no number does. */
-  readonly consecutive?: number;
+  readonly consecutive?: number | undefined;
   /** This share of failures in an interval ejects, whatever the others do. Default: 0.5. Above 1: none does. */
-  readonly failureShare?: number;
+  readonly failureShare?: number | undefined;
   /**
    * A success rate so many standard deviations below the members' mean ejects. Default: 1.9. Blind once more than
    * 1 / (1 + deviations^2) of the members fail, 22 % at 1.9: `failureShare` is for that. `Infinity`: none does.
    */
-  readonly deviations?: number;
+  readonly deviations?: number | undefined;
   /** By how much it must be below the mean besides, lest one call in a hundred make an outlier. Default: 0.1. */
-  readonly worseBy?: number;
+  readonly worseBy?: number | undefined;
   /** A mean latency so many times the median of the members' ejects. Default: 3. `Infinity`: none does. */
-  readonly slowness?: number;
+  readonly slowness?: number | undefined;
   /** By how many ms it must be above it besides. Default: 10. */
-  readonly slowerBy?: number;
+  readonly slowerBy?: number | undefined;
   /** How long an interval is, in ms. Default: 10 000. */
-  readonly interval?: number;
+  readonly interval?: number | undefined;
   /** With fewer calls in an interval a member is not judged by its rates. Default: 20. */
-  readonly minCalls?: number;
+  readonly minCalls?: number | undefined;
   /** With fewer members that have that many calls nobody is judged by comparison. Default: 3. */
-  readonly minMembers?: number;
+  readonly minMembers?: number | undefined;
   /**
    * The share of the members that may be out at once, 0 to 1; one always may. Who is out for its checks, or by a breaker
    * beside this one, is counted. Default: 0.5.
    */
-  readonly maxEjected?: number;
+  readonly maxEjected?: number | undefined;
 }
 
 /**
@@ -97,7 +97,7 @@ export function outliers(options: OutlierOptions = {}): MakeBreaker {
   };
 }
 
-type Settings = OpenSettings & Required<Omit<OutlierOptions, keyof OpenOptions>>;
+type Settings = OpenSettings & Settled<Omit<OutlierOptions, keyof OpenOptions>>;
 
 /** What the members of one pool are measured by. */
 class Group {

@@ -7,9 +7,9 @@ import { remainder, xxh64 } from './xxh64.ts';
 
 export interface EnvoyMaglevOptions {
   /** Envoy's `table_size`, a prime. Default: 65 537. */
-  readonly tableSize?: number;
+  readonly tableSize?: number | undefined;
   /** As for `envoyRing`. Default: `host:port`. */
-  readonly name?: NameOf;
+  readonly name?: NameOf | undefined;
 }
 
 /** Envoy's limit. */

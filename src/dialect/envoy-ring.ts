@@ -8,14 +8,14 @@ import { xxh64 } from './xxh64.ts';
 
 export interface EnvoyRingOptions {
   /** Envoy's `minimum_ring_size`, gRPC's `min_ring_size`. Default: 1024. */
-  readonly minRingSize?: number;
+  readonly minRingSize?: number | undefined;
   /** Envoy's `maximum_ring_size`, gRPC's `max_ring_size`. Default: 8 388 608, for gRPC 4096. */
-  readonly maxRingSize?: number;
+  readonly maxRingSize?: number | undefined;
   /**
    * What is hashed for an endpoint: the address, or with Envoy's `use_hostname_for_hashing` the hostname, or the
    * metadata `envoy.lb.hash_key`. Default: `host:port`.
    */
-  readonly name?: NameOf;
+  readonly name?: NameOf | undefined;
 }
 
 /**

@@ -10,9 +10,9 @@ export interface HaproxyRingOptions {
   /** The server's id there: what its line or `show servers state` says, else its place in the backend, from 1. */
   readonly id: (endpoint: Endpoint) => number;
   /** The hash function of `hash-type consistent`. Default: `sdbm`, as there. */
-  readonly function?: HaproxyHash;
+  readonly function?: HaproxyHash | undefined;
   /** The modifier `avalanche`. Default: false, as there. */
-  readonly avalanche?: boolean;
+  readonly avalanche?: boolean | undefined;
 }
 
 /** Points for a unit of weight, and the largest weight there is. */

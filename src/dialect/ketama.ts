@@ -10,9 +10,9 @@ import { RingWalk } from './walk.ts';
 
 export interface MemcachedRingOptions {
   /** What a key is hashed by: by name, or a function. Default: see each. */
-  readonly hash?: KeyHash | HashFunction;
+  readonly hash?: KeyHash | HashFunction | undefined;
   /** What is hashed for an endpoint. Default: `host:port`, and of port 11211 the host alone, as they have it. */
-  readonly name?: NameOf;
+  readonly name?: NameOf | undefined;
 }
 
 export interface LibmemcachedRingOptions extends MemcachedRingOptions {
@@ -20,7 +20,7 @@ export interface LibmemcachedRingOptions extends MemcachedRingOptions {
    * `MEMCACHED_BEHAVIOR_KETAMA_WEIGHTED`, the one that other clients call ketama; without it
    * `MEMCACHED_BEHAVIOR_KETAMA`, which heeds no weights. Default: true.
    */
-  readonly weighted?: boolean;
+  readonly weighted?: boolean | undefined;
 }
 
 /** The port that memcached clients leave out. */
@@ -104,7 +104,7 @@ const TRIES = 21;
 
 export interface NginxRingOptions {
   /** What the configuration calls the server: with its port, or without if it has none there. Default: `host:port`. */
-  readonly name?: NameOf;
+  readonly name?: NameOf | undefined;
 }
 
 /**

@@ -44,9 +44,9 @@ export function parsed(text: string): Endpoint {
 
 export interface PollOptions {
   /** How long to wait after each answer, in ms, give or take a tenth. Default: 10 000. */
-  readonly interval?: number;
+  readonly interval?: number | undefined;
   /** How long an answer may take, in ms. Default: 5000. */
-  readonly timeout?: number;
+  readonly timeout?: number | undefined;
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { Env } from '../base/env.ts';
 import { checkNumber } from '../base/errors.ts';
-import type { Names } from '../base/options.ts';
+import type { Names, Settled } from '../base/options.ts';
 import { abortable, sleep } from '../base/signal.ts';
 import type { Endpoint } from '../model/endpoint.ts';
 import type { Discovery } from './discovery.ts';
@@ -11,11 +11,11 @@ export interface FollowOptions {
    * For how many ms a source must go on saying that there is no endpoint, or none but drained ones, before it is
    * believed: a registry that has just restarted is empty, too. `Infinity`: for ever. Default: 30 000.
    */
-  readonly emptyAfter?: number;
+  readonly emptyAfter?: number | undefined;
   /** The wait before the first restart of a source that failed, in ms; doubles with each. Default: 100. */
-  readonly restartAfter?: number;
+  readonly restartAfter?: number | undefined;
   /** The longest such wait, in ms. Default: 30 000. */
-  readonly maxRestartAfter?: number;
+  readonly maxRestartAfter?: number | undefined;
 }
 
 /** What they are called. */
@@ -30,7 +30,7 @@ export interface Follower {
 }
 
 /** @throws RangeError for an option out of range */
-export function checkFollow(options: FollowOptions = {}): Required<FollowOptions> {
+export function checkFollow(options: FollowOptions = {}): Settled<FollowOptions> {
   const {
     emptyAfter = 30_000,
     restartAfter = 100,

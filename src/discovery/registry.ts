@@ -8,8 +8,8 @@ import { Latest } from './latest.ts';
 
 export interface RegistryOptions {
   /** A registration without a heartbeat for so many ms expires. Default: `Infinity`, never. */
-  readonly ttl?: number;
-  readonly env?: Env;
+  readonly ttl?: number | undefined;
+  readonly env?: Env | undefined;
 }
 
 /** A registry inside the process: for tests, for demos, and for instances that announce themselves to you. */

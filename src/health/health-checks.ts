@@ -7,31 +7,31 @@ export interface HealthCheckOptions {
   /** How a member is asked: `httpCheck`, `tcpCheck`, or any function. */
   readonly check: HealthCheck;
   /** From the end of one check of a healthy member to the next, in ms. Default: 10 000. */
-  readonly interval?: number;
+  readonly interval?: number | undefined;
   /** The same while it is unhealthy. Default: 5000. */
-  readonly unhealthyInterval?: number;
+  readonly unhealthyInterval?: number | undefined;
   /** The same while it is about to change: a check has told otherwise, but not often enough. Default: 1000. */
-  readonly edgeInterval?: number;
+  readonly edgeInterval?: number | undefined;
   /** By what share either way an interval is drawn, 0 to 1. Default: 0.1. */
-  readonly jitter?: number;
+  readonly jitter?: number | undefined;
   /** How long a check may take, in ms. Default: 1000. */
-  readonly timeout?: number;
+  readonly timeout?: number | undefined;
   /** So many failures in a row make a healthy member unhealthy. Default: 3. */
-  readonly unhealthyThreshold?: number;
+  readonly unhealthyThreshold?: number | undefined;
   /** So many passes in a row make an unhealthy member healthy. Default: 2. */
-  readonly healthyThreshold?: number;
+  readonly healthyThreshold?: number | undefined;
   /**
    * What a newcomer counts as until its checks say otherwise. `unhealthy`: it gets no calls but in panic until a check of it
    * has passed, the first of which will do. Default: `healthy`.
    */
-  readonly initially?: 'healthy' | 'unhealthy';
+  readonly initially?: 'healthy' | 'unhealthy' | undefined;
   /** Checks that run at the same time, at most. Default: 10. */
-  readonly concurrency?: number;
+  readonly concurrency?: number | undefined;
   /**
    * Checks begun in any second, at most. Where there are more members, each is checked more seldom, but for those about to
    * change, whose checks have every other turn. Default: 20.
    */
-  readonly perSecond?: number;
+  readonly perSecond?: number | undefined;
 }
 
 /**

@@ -1,5 +1,6 @@
 import { type Env, jittered } from '../base/env.ts';
 import { bad } from '../base/errors.ts';
+import type { Settled } from '../base/options.ts';
 import { within } from '../base/signal.ts';
 import type { HealthMonitor, MakeHealth } from '../model/health.ts';
 import type { Member } from '../model/member.ts';
@@ -7,7 +8,7 @@ import type { HealthCheckOptions } from './health-checks.ts';
 import { Pace } from './pace.ts';
 
 /** Checked, with defaults in. */
-export type HealthCheckSettings = Required<HealthCheckOptions>;
+export type HealthCheckSettings = Settled<HealthCheckOptions>;
 
 type Report = Parameters<MakeHealth>[1];
 

@@ -1,28 +1,28 @@
 import { bad, checkNumber } from '../base/errors.ts';
-import { checkOptions } from '../base/options.ts';
+import { checkOptions, type Settled } from '../base/options.ts';
 import type { Outcome } from '../model/outcome.ts';
 import type { AdaptiveLimit, MakeAdaptiveLimit } from './adaptive-limit.ts';
 
 export interface GradientOptions {
   /** What the limit is at first. Default: 20, or `min` or `max` if that is beyond it. */
-  readonly initial?: number;
+  readonly initial?: number | undefined;
   /** Default: 1; but see `queue`. */
-  readonly min?: number;
+  readonly min?: number | undefined;
   /** Default: 200. */
-  readonly max?: number;
+  readonly max?: number | undefined;
   /** So many times what is usual a latency may be before the limit falls. Default: 1.5. */
-  readonly tolerance?: number;
+  readonly tolerance?: number | undefined;
   /** How many may be waiting at the service: what the limit strives to grow by, and never falls below. Default: 4. */
-  readonly queue?: number;
+  readonly queue?: number | undefined;
   /** How much of the way up the limit goes at a time, above 0 to 1; down it goes all of it. Default: 0.2. */
-  readonly smoothing?: number;
+  readonly smoothing?: number | undefined;
   /** Latencies of so many ms, and at least ten, are taken together, and the limit moves once. Default: 100. */
-  readonly window?: number;
+  readonly window?: number | undefined;
   /** Over how many ms it is learned what is usual. Default: 600 000. */
-  readonly memory?: number;
+  readonly memory?: number | undefined;
 }
 
-type Settings = Required<GradientOptions>;
+type Settings = Settled<GradientOptions>;
 
 /** So few say nothing of how long it takes. */
 const ENOUGH = 10;

@@ -14,14 +14,14 @@ export interface RetryBudget {
 
 export interface RetryBudgetOptions {
   /** Retries per call, over the window. Default: 0.2. */
-  readonly ratio?: number;
+  readonly ratio?: number | undefined;
   /** Retries per second there are in any case. Default: 10. */
-  readonly minPerSecond?: number;
+  readonly minPerSecond?: number | undefined;
   /**
    * Over how long calls and retries are counted, in ms. Default: 10 000. Calls count for a tenth less at most, retries for
    * a ninth more: within no such time are there more of them than stated.
    */
-  readonly window?: number;
+  readonly window?: number | undefined;
 }
 
 /**

@@ -17,19 +17,19 @@ export interface RetryOptions {
    * Tries in all, the first included. Default: 3. While a member is untried, those of which nothing was sent, such as refused
    * connections, do not count, up to as many again.
    */
-  readonly attempts?: number;
+  readonly attempts?: number | undefined;
   /**
    * The longest wait before retry n, counted from 1, in ms; the wait is drawn from [0, that). There is no wait
    * while a member is available that the call has not tried. Default: 25, 50, 100 and so on up to 1000.
    */
-  readonly backoff?: (n: number) => number;
+  readonly backoff?: ((n: number) => number) | undefined;
   /** Default: `retryBudget()`, one for each client, which `hedge` draws on, too. `false`: no bound, for those who know why. */
-  readonly budget?: RetryBudget | false;
+  readonly budget?: RetryBudget | false | undefined;
   /**
    * For how long a call without a deadline waits, in ms, when all members ask to be left alone. Default: 10 000. With a
    * deadline it waits if the time allows.
    */
-  readonly maxRetryAfter?: number;
+  readonly maxRetryAfter?: number | undefined;
 }
 
 /** Over how many ms it is observed how long successes take. */

@@ -17,9 +17,9 @@ export type DnsOptions = DnsAddressOptions | DnsSrvOptions;
 
 interface DnsCommonOptions {
   /** How long a look-up may take, in ms, its tries at all name servers included. Default: 5000. */
-  readonly timeout?: number;
+  readonly timeout?: number | undefined;
   /** The name servers to ask, such as `10.0.0.53` or `127.0.0.1:8600`. Default: the system's. */
-  readonly servers?: readonly string[];
+  readonly servers?: readonly string[] | undefined;
 }
 
 /** An endpoint per address of a name. */
@@ -35,13 +35,13 @@ export interface DnsAddressOptions extends DnsCommonOptions {
    * Which addresses to take: `4`, `6`, `'both'` (an instance with one of each is then two endpoints), or `'either'`,
    * IPv6 only if there is no IPv4. Default: `'either'`, so that nobody is sent where the network has no route.
    */
-  readonly family?: Family;
+  readonly family?: Family | undefined;
   /** The shortest time for which records count, in ms, even if their TTL is 0. Default: 1000. */
-  readonly minInterval?: number;
+  readonly minInterval?: number | undefined;
   /** The longest, in ms, even if the TTL is a day: asking is cheap, missing a change is not. Default: 30 000. */
-  readonly maxInterval?: number;
+  readonly maxInterval?: number | undefined;
   /** Asks in place of Node's own. What it has under way when nobody waits any more, it must end itself. */
-  readonly resolver?: Pick<DnsResolver, 'resolve4' | 'resolve6'>;
+  readonly resolver?: Pick<DnsResolver, 'resolve4' | 'resolve6'> | undefined;
 }
 
 /** An endpoint per SRV record of a name. */
@@ -49,9 +49,9 @@ export interface DnsSrvOptions extends DnsCommonOptions {
   /** The full name, such as `_http._tcp.users.internal`. */
   readonly srv: string;
   /** The wait between two look-ups, in ms, for Node does not tell the TTL of SRV records. Default: 30 000. */
-  readonly interval?: number;
+  readonly interval?: number | undefined;
   /** Asks in place of Node's own. What it has under way when nobody waits any more, it must end itself. */
-  readonly resolver?: Pick<DnsResolver, 'resolveSrv'>;
+  readonly resolver?: Pick<DnsResolver, 'resolveSrv'> | undefined;
 }
 
 /**

@@ -44,7 +44,7 @@ export function ids(
 
 export interface EndpointsOptions extends Size {
   /** Whether weights may be 0, which drains an endpoint; never all of them at once. Default: false. */
-  readonly drained?: boolean;
+  readonly drained?: boolean | undefined;
 }
 
 /** A valid endpoint: with and without weight, zone, priority and metadata. */
@@ -110,9 +110,9 @@ export interface MembershipChange {
 
 export interface MembershipOptions extends Size {
   /** What the set is before the first change. Default: empty. */
-  readonly start?: readonly Endpoint[];
+  readonly start?: readonly Endpoint[] | undefined;
   /** How many other endpoints may come and go. Default: 8. */
-  readonly others?: number;
+  readonly others?: number | undefined;
 }
 
 /**

@@ -17,12 +17,12 @@ export interface BalancerLawOptions extends LawOptions {
    * How calls without a key are shared out while all members are idle: by weight, alike whatever the weight,
    * or in some other way, such as by priority. Default: `'weight'`.
    */
-  readonly shares?: 'weight' | 'even' | false;
+  readonly shares?: 'weight' | 'even' | false | undefined;
   /**
    * By how much of itself a member's share may be off. A member is due at least 3300 calls here, a number whose
    * standard deviation is 1.7 % where chance decides. Default: 0.1.
    */
-  readonly tolerance?: number;
+  readonly tolerance?: number | undefined;
 }
 
 /**

@@ -7,19 +7,21 @@ import { seededRandom } from './seeded-random.ts';
 
 export interface BreakerLawOptions extends LawOptions {
   /** How many probes it lets through while half-open; all must succeed. Default: 1. */
-  readonly probes?: number;
+  readonly probes?: number | undefined;
   /**
    * For how long it opens, if that grows with each probe that fails and shrinks with the time it is closed. Default: nothing
    * is said of it.
    */
-  readonly opens?: {
-    /** The first time, in ms. */
-    readonly first: number;
-    /** At most, in ms. */
-    readonly most: number;
-    /** By what share either way a time is drawn. Default: 0.2. */
-    readonly jitter?: number;
-  };
+  readonly opens?:
+    | {
+        /** The first time, in ms. */
+        readonly first: number;
+        /** At most, in ms. */
+        readonly most: number;
+        /** By what share either way a time is drawn. Default: 0.2. */
+        readonly jitter?: number | undefined;
+      }
+    | undefined;
 }
 
 /**

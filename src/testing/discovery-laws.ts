@@ -9,20 +9,20 @@ import { seededRandom } from './seeded-random.ts';
 export interface DiscoverySubject {
   readonly discovery: Discovery;
   /** Makes the registry behind it hold another set. Needed unless `changes` is false. */
-  readonly set?: (endpoints: readonly Endpoint[]) => void | PromiseLike<void>;
-  readonly close?: () => void | PromiseLike<void>;
+  readonly set?: ((endpoints: readonly Endpoint[]) => void | PromiseLike<void>) | undefined;
+  readonly close?: (() => void | PromiseLike<void>) | undefined;
 }
 
 export interface DiscoveryLawOptions {
   /** Whether its sets can change; if not, the laws about that are left out. Default: true. */
-  readonly changes?: boolean;
+  readonly changes?: boolean | undefined;
   /** How long, in ms of the source's clock, it may take to notice a change, or its end. Default: 60 000. */
-  readonly within?: number;
+  readonly within?: number | undefined;
   /**
    * Awaited again and again meanwhile, for sources that do I/O, such as `() => setTimeout(5)` of
    * timers/promises.
    */
-  readonly idle?: () => PromiseLike<unknown>;
+  readonly idle?: (() => PromiseLike<unknown>) | undefined;
 }
 
 /**

@@ -14,7 +14,7 @@ export interface Evenness {
 
 export interface EvennessOptions {
   /** How many keys to place for each member. Default: 2000. */
-  readonly keysPerMember?: number;
+  readonly keysPerMember?: number | undefined;
 }
 
 /**

@@ -20,12 +20,14 @@ export interface FastCheck {
 
 /** How many of something. */
 export interface Size {
-  minLength?: number;
-  maxLength?: number;
+  minLength?: number | undefined;
+  maxLength?: number | undefined;
 }
 
 /** Without `size: 'max'` fast-check would go no further than about ten more than the least. */
-interface Length extends Size {
+interface Length {
+  minLength?: number;
+  maxLength?: number;
   size: 'max';
 }
 

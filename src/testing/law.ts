@@ -11,7 +11,7 @@ export interface Law {
 
 export interface LawOptions {
   /** Handed to `fc.assert`, such as `{ numRuns: 1000 }`. */
-  readonly fastCheck?: RunParameters;
+  readonly fastCheck?: RunParameters | undefined;
 }
 
 /**

@@ -13,11 +13,11 @@ export type EndpointLike = string | (Partial<Endpoint> & Pick<Endpoint, 'id'>);
 
 export interface MembersOptions {
   /** Whose loads the members get. Default: none. */
-  readonly balancer?: Balancer;
+  readonly balancer?: Balancer | undefined;
   /** Default: none. */
-  readonly breaker?: MakeBreaker;
+  readonly breaker?: MakeBreaker | undefined;
   /** What breakers are given. Default: a clock that stands still, and seeded chance. */
-  readonly env?: Env;
+  readonly env?: Env | undefined;
 }
 
 /**

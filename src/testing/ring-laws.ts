@@ -16,18 +16,18 @@ export interface TestedRing {
 
 export interface RingLawOptions extends LawOptions {
   /** Whether members have weights. Default: true. */
-  readonly weighted?: boolean;
+  readonly weighted?: boolean | undefined;
   /**
    * By how much of what its weight entitles it to a member's share may be off; see `evenness` for what to
    * expect. `Infinity` leaves the law out. Default: 0.5, which is 6 standard deviations at 160 points per
    * member, 3 at 40.
    */
-  readonly tolerance?: number;
+  readonly tolerance?: number | undefined;
   /**
    * The share of all keys that may move between members that stay when another comes or goes, such as 0.02 of a
    * Maglev table. Above 0 it is measured on twenty members, and laws that need 0 are left out. Default: 0.
    */
-  readonly bystanders?: number;
+  readonly bystanders?: number | undefined;
 }
 
 /**

@@ -8,22 +8,22 @@ export interface HttpCheckOptions {
   /** What is asked for: a path, and a query if you like. */
   readonly path: string;
   /** Default: `GET`. */
-  readonly method?: string;
+  readonly method?: string | undefined;
   /** Headers of the request. */
-  readonly headers?: Readonly<Record<string, string>>;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
   /** The status that tells of health, the first and the last of several, or what decides. Default: `[200, 299]`. */
-  readonly status?: number | readonly [from: number, to: number] | ((status: number) => boolean);
+  readonly status?: number | readonly [from: number, to: number] | ((status: number) => boolean) | undefined;
   /**
    * Headers that the answer must have, with this value or one that the pattern fits: so a port that another service has
    * taken over is found out. Default: none.
    */
-  readonly expectHeaders?: Readonly<Record<string, string | RegExp>>;
+  readonly expectHeaders?: Readonly<Record<string, string | RegExp>> | undefined;
   /** The port that is asked. Default: the endpoint's own. */
-  readonly port?: number;
+  readonly port?: number | undefined;
   /** Default: `http`. */
-  readonly protocol?: 'http' | 'https';
+  readonly protocol?: 'http' | 'https' | undefined;
   /** What sends the request. Default: the platform's `fetch`, as it is when called. */
-  readonly fetch?: FetchLike;
+  readonly fetch?: FetchLike | undefined;
 }
 
 /** So much of a body is read, in bytes, so that its connection can be used again. */

@@ -5,7 +5,7 @@ import type { HealthCheck } from '../model/health.ts';
 
 export interface TcpCheckOptions {
   /** The port that is tried. Default: the endpoint's own. */
-  readonly port?: number;
+  readonly port?: number | undefined;
 }
 
 /**

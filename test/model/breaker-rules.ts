@@ -1,12 +1,10 @@
 import type { ConsecutiveFailuresOptions } from 'fairlead/core';
+import type { Settled } from '../../src/base/options.ts';
 import type { Happening, Trips } from './breaker-model.ts';
 
 /** What opens `consecutiveFailures`, from the list of all ends since it closed. */
 export const inARow =
-  ({
-    threshold,
-    failingFor,
-  }: Required<Pick<ConsecutiveFailuresOptions, 'threshold' | 'failingFor'>>): Trips =>
+  ({ threshold, failingFor }: Settled<Pick<ConsecutiveFailuresOptions, 'threshold' | 'failingFor'>>): Trips =>
   ends => {
     const row = ends.slice(ends.findLastIndex(({ what }) => what === 'success') + 1);
     const last = row.at(-1);

@@ -1,4 +1,5 @@
 import { type RetryBudget, type RetryBudgetOptions, retryBudget } from 'fairlead/core';
+import type { Settled } from '../../src/base/options.ts';
 import { BudgetModel } from './budget-model.ts';
 import { type Driver, holds, same } from './walk.ts';
 
@@ -10,7 +11,7 @@ export class BudgetDriver implements Driver {
   #waiting = 0;
   #now = 0;
 
-  constructor(options: Required<RetryBudgetOptions>) {
+  constructor(options: Settled<RetryBudgetOptions>) {
     this.#budget = retryBudget(options);
     this.#model = new BudgetModel(options);
     this.#window = options.window;

@@ -1,13 +1,14 @@
 import type { RetryBudgetOptions } from 'fairlead/core';
+import type { Settled } from '../../src/base/options.ts';
 
 /** A retry budget by lists of when calls and retries were made, looked through from the start whenever asked. */
 export class BudgetModel {
-  readonly #rules: Required<RetryBudgetOptions>;
+  readonly #rules: Settled<RetryBudgetOptions>;
   readonly #calls: number[] = [];
   readonly #retries: number[] = [];
   #waiting = 0;
 
-  constructor(rules: Required<RetryBudgetOptions>) {
+  constructor(rules: Settled<RetryBudgetOptions>) {
     this.#rules = rules;
   }
 

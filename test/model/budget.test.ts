@@ -1,16 +1,17 @@
 import type { RetryBudgetOptions } from 'fairlead/core';
 import fc from 'fast-check';
+import type { Settled } from '../../src/base/options.ts';
 import { BudgetDriver } from './budget-driver.ts';
 import { STEPS } from './steps.ts';
 import { walks } from './walk.ts';
 
-const options: fc.Arbitrary<Required<RetryBudgetOptions>> = fc.record({
+const options: fc.Arbitrary<Settled<RetryBudgetOptions>> = fc.record({
   ratio: fc.constantFrom(0, 0.1, 0.2, 0.5, 0.6, 1, 2.5),
   minPerSecond: fc.constantFrom(0, 0.5, 1, 10),
   window: fc.constantFrom(1, 90, 100, 333, 1000, 10_000),
 });
 
-walks<BudgetDriver, Required<RetryBudgetOptions>>({
+walks<BudgetDriver, Settled<RetryBudgetOptions>>({
   name: 'a retry is granted if the calls and retries of the window say so, also those that wait, and no window holds more than stated',
   Driver: BudgetDriver,
   file: 'budget-driver.ts',

@@ -1,7 +1,8 @@
 import type { HealthCheckOptions } from 'fairlead/core';
+import type { Settled } from '../../src/base/options.ts';
 import { holds, same } from './walk.ts';
 
-export type HealthRules = Required<Omit<HealthCheckOptions, 'check' | 'initially'>>;
+export type HealthRules = Settled<Omit<HealthCheckOptions, 'check' | 'initially'>>;
 
 /** A member's stay in the set. */
 interface Stay {

@@ -1,4 +1,5 @@
 import type { Endpoint, FollowOptions, MembersChange } from 'fairlead/core';
+import type { Settled } from '../../src/base/options.ts';
 import { holds, same } from './walk.ts';
 
 /** What a source does, in its order. */
@@ -6,7 +7,7 @@ type Said = readonly Endpoint[] | 'fails';
 
 /** Who belongs to a pool, by what its source has said and when. */
 export class MembershipModel {
-  readonly #rules: Required<FollowOptions>;
+  readonly #rules: Settled<FollowOptions>;
   /** What the source will say once it is started afresh. */
   #unheard: Said[] = [];
   #downSince: number | undefined;
@@ -26,7 +27,7 @@ export class MembershipModel {
   /** How many addresses an id has had. */
   readonly #addresses = new Map<string, number>();
 
-  constructor(rules: Required<FollowOptions>) {
+  constructor(rules: Settled<FollowOptions>) {
     this.#rules = rules;
   }
 

@@ -1,7 +1,8 @@
 import type { Outcome, OutlierOptions } from 'fairlead/core';
+import type { Settled } from '../../src/base/options.ts';
 import { BreakerModel, type Happening, type OpenRules } from './breaker-model.ts';
 
-export type OutlierRules = OpenRules & Required<Omit<OutlierOptions, 'counts'>>;
+export type OutlierRules = OpenRules & Settled<Omit<OutlierOptions, 'counts'>>;
 
 /** One that is judged among its peers: all that it did, and where it stood when they were last compared. */
 export class OutlierModel {

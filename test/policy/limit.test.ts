@@ -11,6 +11,7 @@ import {
 import { type ManualClock, settled } from 'fairlead/testing';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import type { Settled } from '../../src/base/options.ts';
 import type { AdaptiveLimit } from '../../src/policy/adaptive-limit.ts';
 import { type LimitOptions, limit } from '../../src/policy/limit.ts';
 import {
@@ -702,9 +703,9 @@ describe('against a model', () => {
     /** Since when somebody has been waiting. */
     old = 0;
 
-    readonly options: Required<LimitOptions>;
+    readonly options: Settled<LimitOptions>;
 
-    constructor(options: Required<LimitOptions>) {
+    constructor(options: Settled<LimitOptions>) {
       this.options = options;
     }
 

@@ -7,7 +7,7 @@ import type { Endpoint } from '../../model/endpoint.ts';
 export interface Distribution {
   (random: Random): number;
   /** What draws come to in the mean, in ms, so that it need not be found out. */
-  readonly mean?: number;
+  readonly mean?: number | undefined;
 }
 
 /** What a simulated client must be able to do; every client of fairlead's is one. */
@@ -48,15 +48,15 @@ export interface ClientPlace {
 
 export interface ServerSpec {
   /** Calls it works on at once; further ones wait in line. Default: 4. */
-  readonly concurrency?: number;
+  readonly concurrency?: number | undefined;
   /** How long a call takes once it is its turn, in ms. Default: exponential with mean 10. */
-  readonly service?: Distribution;
+  readonly service?: Distribution | undefined;
   /** How many may wait; further ones fail at once. Default: no bound. */
-  readonly queue?: number;
-  readonly weight?: number;
-  readonly zone?: string;
-  readonly priority?: number;
-  readonly metadata?: Readonly<Record<string, string>>;
+  readonly queue?: number | undefined;
+  readonly weight?: number | undefined;
+  readonly zone?: string | undefined;
+  readonly priority?: number | undefined;
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
 }
 
 /** Servers by number. Default: all. */
@@ -88,10 +88,10 @@ export type SimulatedFault = { readonly from?: number; readonly until?: number }
    */
   | {
       readonly kind: 'rolling-deploy';
-      readonly servers?: Servers;
+      readonly servers?: Servers | undefined;
       readonly every: number;
-      readonly drain?: number;
-      readonly down?: number;
+      readonly drain?: number | undefined;
+      readonly down?: number | undefined;
     }
   /** These servers do not exist before `from`, nor from `until` on. */
   | { readonly kind: 'scale-out'; readonly servers: Servers }
@@ -105,34 +105,37 @@ export type SimulatedFault = { readonly from?: number; readonly until?: number }
 
 export interface SimulateOptions {
   /** Same seed, same result, to the last bit. Default: 1. */
-  readonly seed?: number;
+  readonly seed?: number | undefined;
   /** How many clients, each with a pool of its own. Default: 10. At most 1000. */
-  readonly clients?: number;
+  readonly clients?: number | undefined;
   /** How many servers, or each one's particulars. Default: 10. At most 1000. */
-  readonly servers?: number | readonly ServerSpec[];
+  readonly servers?: number | readonly ServerSpec[] | undefined;
   /** Particulars of all servers where `servers` is a number. */
-  readonly server?: ServerSpec;
+  readonly server?: ServerSpec | undefined;
   /** Makes a client. */
   readonly client: (place: ClientPlace) => SimulatedClient;
   /** How long calls arrive, in ms of virtual time. Default: 10 000. The run ends when the last call has settled. */
-  readonly duration?: number;
+  readonly duration?: number | undefined;
   /** Results count calls that arrive from then on, in ms. Default: 0. */
-  readonly warmup?: number;
+  readonly warmup?: number | undefined;
   /** Calls a second over all clients, or as time goes on. Or give `load`. */
-  readonly rate?: number | ((now: number) => number);
+  readonly rate?: number | ((now: number) => number) | undefined;
   /** Arrivals as a share of what all servers, in health, can do. Default: 0.5. */
-  readonly load?: number;
+  readonly load?: number | undefined;
   /** Time on the network, there and back together, in ms. Default: 0.5. */
-  readonly network?: number | ((clientZone: string | undefined, serverZone: string | undefined) => number);
+  readonly network?:
+    | number
+    | ((clientZone: string | undefined, serverZone: string | undefined) => number)
+    | undefined;
   /** The zones of the clients, in turn. Default: none. */
-  readonly clientZones?: readonly string[];
+  readonly clientZones?: readonly string[] | undefined;
   /** A call's key; none by default. */
-  readonly key?: (random: Random) => string | undefined;
+  readonly key?: ((random: Random) => string | undefined) | undefined;
   /** Whether a call may be repeated. Default: true. */
-  readonly repeatable?: boolean;
-  readonly faults?: readonly SimulatedFault[];
+  readonly repeatable?: boolean | undefined;
+  readonly faults?: readonly SimulatedFault[] | undefined;
   /** The width of the timeline's slots, in ms. Default: 1000. */
-  readonly slot?: number;
+  readonly slot?: number | undefined;
 }
 
 export interface Quantiles {
