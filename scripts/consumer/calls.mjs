@@ -16,7 +16,7 @@ export async function calls({ root, core, dns, testing }) {
   const fetch = root.createFetch({
     discovery: root.fixed([...endpoints, '127.0.0.1:1']),
     balancer: root.roundRobin(),
-    breaker: root.consecutiveFailures({ threshold: 3 }),
+    breaker: root.consecutiveFailures({ threshold: 3, openFor: 60_000 }), // however slow the machine
   });
   const opened = [];
   fetch.client.on('breaker', ({ member, to }) => opened.push(`${member.endpoint.id} ${to}`));
