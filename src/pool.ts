@@ -29,35 +29,35 @@ export interface PoolOptions {
   /** Asks members whether they are well. Default: nobody does. */
   readonly health?: MakeHealth | undefined;
   /** What counts as a failure. Default: any error, and no value. */
-  readonly classifier?: Classifier;
+  readonly classifier?: Classifier | undefined;
   /**
    * When too few members are available: call any of them (`true`, the default), or fail at once (`false`). Too few is
    * none, or what the options say.
    */
-  readonly panic?: boolean | PanicOptions;
+  readonly panic?: boolean | PanicOptions | undefined;
   /** How many attempts each member may have in flight. Default: `Infinity`. */
-  readonly maxInFlight?: number;
+  readonly maxInFlight?: number | undefined;
   /** Up to what share of the members may be refused by their breakers at once, 0 to 1; one always may. Default: 1. */
-  readonly maxRefused?: number;
+  readonly maxRefused?: number | undefined;
   /** How long a call waits for discovery's first set, in ms. Default: 10 000. */
-  readonly readyTimeout?: number;
+  readonly readyTimeout?: number | undefined;
   /**
    * `restoreFrom` what `pool.save()` answered, in another process perhaps: breakers go on as if there had been no interruption.
    * What is wrong with a part of it is a `fault`, and that part new.
    */
   readonly restore?: Restore | undefined;
   /** How discovery is supervised. */
-  readonly follow?: FollowOptions;
+  readonly follow?: FollowOptions | undefined;
   readonly observer?: Observer | undefined;
-  readonly env?: Env;
+  readonly env?: Env | undefined;
 }
 
 /** When breakers are no longer to be believed, for too many of them say no. */
 export interface PanicOptions {
   /** The share of the members, 0 to 1, below which too few are available. Default: 0, when there is none. */
-  readonly below?: number;
+  readonly below?: number | undefined;
   /** Then fail at once (`true`), or call any member, whatever its breaker says. Default: `false`. */
-  readonly fail?: boolean;
+  readonly fail?: boolean | undefined;
 }
 
 /** How often a pool that drains looks whether it is idle, in ms. */

@@ -929,12 +929,12 @@ test('options may be undefined, as if they were absent', () => {
     discovery,
     balancer,
     breaker: undefined,
-    classifier: undefined as never,
-    panic: undefined as never,
-    readyTimeout: undefined as never,
-    follow: undefined as never,
+    classifier: undefined,
+    panic: undefined,
+    readyTimeout: undefined,
+    follow: undefined,
     observer: undefined,
-    env: undefined as never,
+    env: undefined,
   });
   pool.close();
 });

@@ -199,21 +199,27 @@ type NotUndefined<Options> = {
 test('an option that may be absent may be undefined', () => {
   type All =
     | root.CallOptions
+    | root.ClientOptions
     | root.CloseOptions
     | root.ConsecutiveFailuresOptions
     | root.DrainOptions
+    | root.EmittingClientOptions
     | root.FailureRateOptions
+    | root.FetchOptions
     | root.FollowOptions
     | root.GradientOptions
     | root.HashRingOptions
     | root.HealthCheckOptions
+    | root.HedgeOptions
     | root.HttpCheckOptions
     | root.JumpOptions
     | root.LeastRequestOptions
+    | root.LimitOptions
     | root.LoadOptions
     | root.LoadRecorderOptions
     | root.MaglevBalancerOptions
     | root.OutlierOptions
+    | root.PanicOptions
     | root.PeakEwmaOptions
     | root.PollOptions
     | root.PreferZoneOptions
@@ -227,6 +233,7 @@ test('an option that may be absent may be undefined', () => {
     | root.SlowStartOptions
     | root.SmoothWeightedOptions
     | root.SubsetOptions
+    | root.ThrottleOptions
     | root.TransportOptions
     | root.UtilizationRoundRobinOptions
     | dialects.EnvoyMaglevOptions

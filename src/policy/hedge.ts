@@ -16,13 +16,13 @@ export interface HedgeOptions {
   /** After how many ms without an answer another member is tried as well. Default: a percentile of what was observed. */
   readonly delay?: number | undefined;
   /** Which percentile, as a share. Default: 1 - `ratio`, so that about as many calls are late as may be hedged. */
-  readonly percentile?: number;
+  readonly percentile?: number | undefined;
   /** Members tried side by side at most, the first included. Default: 2. */
-  readonly attempts?: number;
+  readonly attempts?: number | undefined;
   /** Hedges per call, over the last 10 s. Default: 0.02. */
-  readonly ratio?: number;
+  readonly ratio?: number | undefined;
   /** What hedges draw on besides. Default: the budget of the client's `retry`. `false`: nothing. */
-  readonly budget?: RetryBudget | false;
+  readonly budget?: RetryBudget | false | undefined;
 }
 
 /** Over how many ms latencies are observed. As Finagle's backup requests have it. */

@@ -15,14 +15,14 @@ export interface LimitOptions {
   /** How many may be in flight: a number, `Infinity` included, or what finds it out, such as `gradient()`. */
   readonly concurrency: number | MakeAdaptiveLimit;
   /** How many may wait for their turn beyond that; further ones are refused at once. Default: 0. */
-  readonly queue?: number;
+  readonly queue?: number | undefined;
   /**
    * Who of them goes first: who came first (`fifo`); or, once somebody has been waiting at all times of the last 100 ms, who
    * came last, and whoever then comes to a full queue takes the place of who has waited longest (`lifo`). Default: `fifo`.
    */
-  readonly order?: Order;
+  readonly order?: Order | undefined;
   /** How long one may wait, in ms. Default: 1000. */
-  readonly timeout?: number;
+  readonly timeout?: number | undefined;
 }
 
 /** Over how many ms it is observed how long successes take. */

@@ -10,15 +10,15 @@ import { watched } from './watched.ts';
 
 export interface ThrottleOptions {
   /** So many times as many calls are let through as the service accepts, from 1. Default: 2. */
-  readonly ratio?: number;
+  readonly ratio?: number | undefined;
   /** Up to what share of the calls may be refused, 0 to 1; the others find out when it is well again. Default: 0.8. */
-  readonly maxRefused?: number;
+  readonly maxRefused?: number | undefined;
   /** Up to so many calls a second nothing is refused. Default: 5. */
-  readonly minPerSecond?: number;
+  readonly minPerSecond?: number | undefined;
   /** Over how many ms calls are counted: about as long as it goes on refusing once all is well again. Default: 2000. */
-  readonly window?: number;
+  readonly window?: number | undefined;
   /** Whether a failure says that the service has too much to do; if not, it counts as accepted. Default: any does. */
-  readonly overload?: (failed: AttemptRecord) => boolean;
+  readonly overload?: ((failed: AttemptRecord) => boolean) | undefined;
 }
 
 /**

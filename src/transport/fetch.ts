@@ -69,7 +69,7 @@ const IDEMPOTENT: ReadonlySet<string> = /* @__PURE__ */ new Set([
  */
 export function balancedFetch(
   run: Client['run'],
-  options: TransportOptions & { readonly env?: Env },
+  options: TransportOptions & { readonly env?: Env | undefined },
   report: (fault: Fault) => void,
 ): (input: string | URL | Request, init?: BalancedInit) => Promise<Response> {
   const { key, repeatable, protocol = 'http', buffer = 0, env = systemEnv } = options;
