@@ -69,12 +69,17 @@ const once = (ms: number, callback: () => void, background: boolean): (() => voi
 
 /** Where a timer cannot be told to keep nothing alive, it may not outlive what it was set for either: it is not shared. */
 const again = (callback: () => void): Timer => {
-  const fire = afterSockets(callback);
   let pending: Timeout | undefined;
+  let times = 0;
   return {
     set(ms) {
       clearTimeout(pending);
-      pending = ms > LONGEST ? undefined : setTimeout(fire, ms);
+      const time = ++times;
+      // When it was due and is set anew before the immediate, that is none of what it was set for.
+      const fire = (): void => {
+        if (time === times) callback();
+      };
+      pending = ms > LONGEST ? undefined : setTimeout(afterSockets(fire), ms);
       if (pending === undefined || pending.ref !== undefined) return true;
       clearTimeout(pending);
       return false;

@@ -171,4 +171,33 @@ describe("the platform's timer", () => {
       Object.assign(globalThis, { setTimeout, clearTimeout });
     }
   });
+
+  test('that is set anew between its time-out and the immediate after it does not ring for the time before', () => {
+    const { setTimeout, clearTimeout, setImmediate } = globalThis;
+    const due: (() => void)[] = [];
+    const soon: (() => void)[] = [];
+    const timeout = { ref() {}, unref() {} };
+    Object.assign(globalThis, {
+      setTimeout(callback: () => void) {
+        due.push(callback);
+        return timeout;
+      },
+      clearTimeout() {},
+      setImmediate: (callback: () => void) => soon.push(callback),
+    });
+    try {
+      let rung = 0;
+      const timer = systemClock.timer!(() => rung++);
+      timer.set(100);
+      due[0]!();
+      timer.set(50);
+      soon[0]!();
+      expect(rung).toBe(0);
+      due[1]!();
+      soon[1]!();
+      expect(rung).toBe(1);
+    } finally {
+      Object.assign(globalThis, { setTimeout, clearTimeout, setImmediate });
+    }
+  });
 });
