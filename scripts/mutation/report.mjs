@@ -4,7 +4,15 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
 const BAR = 85;
-const PARTS = ['src/policy/', 'src/breaker/', 'src/health/', 'src/pool.ts', 'src/explain.ts'];
+const PARTS = [
+  'src/policy/',
+  'src/breaker/',
+  'src/health/',
+  'src/base/',
+  'src/pool.ts',
+  'src/runner.ts',
+  'src/explain.ts',
+];
 
 const here = file => fileURLToPath(new URL(file, import.meta.url));
 const json = file => JSON.parse(readFileSync(here(file), 'utf8'));

@@ -3,7 +3,11 @@ export const OUT = 'scripts/mutation/.out';
 
 // biome-ignore lint/style/noDefaultExport: Stryker wants one
 export default {
-  mutate: ['src/{breaker,health,policy}/**/*.ts', 'src/{pool,explain}.ts'],
+  mutate: [
+    'src/{breaker,health,policy}/**/*.ts',
+    'src/{pool,runner,explain}.ts',
+    'src/base/{abort,chain,deadlines}.ts',
+  ],
   testRunner: 'in-process',
   plugins: ['./scripts/mutation/runner.mjs'],
   coverageAnalysis: 'perTest',
