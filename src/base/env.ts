@@ -30,6 +30,8 @@ export interface Timer {
   /** Whether it keeps the process alive: from `set` on it does, after `unref` it does not, after `ref` it does again. */
   ref(): void;
   unref(): void;
+  /** Whether timers by `after` go by another time than it just now, as while a test fakes the platform's. Absent: never. */
+  estranged?(): boolean;
 }
 
 /** A number in [0, 1), as `Math.random`. */
@@ -67,31 +69,40 @@ const once = (ms: number, callback: () => void, background: boolean): (() => voi
   };
 };
 
-/** Where a timer cannot be told to keep nothing alive, it may not outlive what it was set for either: it is not shared. */
+// Kept, for the global is a getter in Node, which takes half as long as reading the clock itself.
+const platform = performance;
+const begin = setTimeout;
+const end = clearTimeout;
+
+/** Whether somebody's test has put timers of its own in their place, and perhaps a clock, or perhaps not. */
+const estranged = (): boolean => setTimeout !== begin;
+const now = (): number => (estranged() ? performance : platform).now();
+
+/**
+ * Where a timer cannot be told to keep nothing alive, it may not outlive what it was set for either: it is not shared.
+ * Whoever waits by the platform's timers does so to the end, whatever they are replaced by meanwhile.
+ */
 const again = (callback: () => void): Timer => {
   let pending: Timeout | undefined;
   let times = 0;
   return {
     set(ms) {
-      clearTimeout(pending);
+      end(pending);
       const time = ++times;
       // When it was due and is set anew before the immediate, that is none of what it was set for.
       const fire = (): void => {
         if (time === times) callback();
       };
-      pending = ms > LONGEST ? undefined : setTimeout(afterSockets(fire), ms);
+      pending = ms > LONGEST ? undefined : begin(afterSockets(fire), ms);
       if (pending === undefined || pending.ref !== undefined) return true;
-      clearTimeout(pending);
+      end(pending);
       return false;
     },
     ref: () => pending?.ref?.(),
     unref: () => pending?.unref?.(),
+    estranged,
   };
 };
-
-// Kept, for the global is a getter in Node, which takes half as long as reading the clock itself.
-const platform = performance;
-const now = (): number => platform.now();
 
 /** The platform's clock. */
 export const systemClock: Clock = {

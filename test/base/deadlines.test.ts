@@ -1,7 +1,7 @@
 import { systemClock } from 'fairlead/core';
 import { type ManualClock, manualClock } from 'fairlead/testing';
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { Deadlines, type Waiting } from '../../src/base/deadlines.ts';
 import type { Clock, Timer } from '../../src/base/env.ts';
 
@@ -160,11 +160,13 @@ describe("the platform's timer", () => {
     timer.unref();
   });
 
-  test('says so where it could not be told to keep nothing alive, and is not set', () => {
+  test('says so where it could not be told to keep nothing alive, and is not set', async () => {
     const { setTimeout, clearTimeout } = globalThis;
     const cleared: unknown[] = [];
     Object.assign(globalThis, { setTimeout: () => 7, clearTimeout: (id: unknown) => cleared.push(id) });
     try {
+      vi.resetModules();
+      const { systemClock } = await import('../../src/base/env.ts');
       expect(systemClock.timer!(() => {}).set(100)).toBe(false);
       expect(cleared).toContain(7);
     } finally {
@@ -172,7 +174,7 @@ describe("the platform's timer", () => {
     }
   });
 
-  test('that is set anew between its time-out and the immediate after it does not ring for the time before', () => {
+  test('that is set anew between its time-out and the immediate after it does not ring for the time before', async () => {
     const { setTimeout, clearTimeout, setImmediate } = globalThis;
     const due: (() => void)[] = [];
     const soon: (() => void)[] = [];
@@ -186,6 +188,8 @@ describe("the platform's timer", () => {
       setImmediate: (callback: () => void) => soon.push(callback),
     });
     try {
+      vi.resetModules();
+      const { systemClock } = await import('../../src/base/env.ts');
       let rung = 0;
       const timer = systemClock.timer!(() => rung++);
       timer.set(100);
