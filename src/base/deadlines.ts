@@ -25,7 +25,7 @@ export class Deadlines {
 
   constructor(clock: Clock) {
     this.#clock = clock;
-    this.#timer = clock.timer?.(() => this.#ring());
+    this.#timer = clock.timer?.(at => this.#ring(at));
   }
 
   /** Calls `due` in `ms`, unless it leaves before that. */
@@ -73,18 +73,23 @@ export class Deadlines {
     return true;
   }
 
-  #ring(): void {
+  /** Who is due only since the timer fired waits for its next time: before that, sockets are read, and answers may be there. */
+  #ring(at = this.#clock.now()): void {
+    const rings = this.#rings;
     // A timer may be early by what the clock rounds, and is to be believed.
-    const now = Math.max(this.#clock.now(), this.#rings);
+    const fired = Math.max(at, rings);
     this.#rings = Number.POSITIVE_INFINITY;
     const line = this.#line;
     try {
-      for (let first = line.oldest; first !== undefined && first.until <= now; first = line.oldest) {
+      for (let first = line.oldest; first !== undefined && first.until <= fired; first = line.oldest) {
         this.leave(first);
         first.due();
       }
     } finally {
-      if (line.oldest !== undefined) this.#rung(line.oldest.until, line.oldest.until - now);
+      if (line.oldest !== undefined) {
+        const { until } = line.oldest;
+        this.#rung(until, Math.max(0, until - Math.max(this.#clock.now(), rings)));
+      }
     }
   }
 }

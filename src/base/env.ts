@@ -16,9 +16,9 @@ export interface Clock {
   wall?(): number;
   /**
    * A timer that calls back and can be set again and again, which takes longer than to leave it set. Absent where a new one
-   * for each time, by `after`, does as well.
+   * for each time, by `after`, does as well. It says when its time had come, if other work may have come in between.
    */
-  timer?(callback: () => void): Timer;
+  timer?(callback: (at?: number) => void): Timer;
   /** The same clock with timers that do not keep the process alive; absent if no timer of it does. */
   readonly background?: Clock;
 }
@@ -82,7 +82,7 @@ const now = (): number => (estranged() ? performance : platform).now();
  * Where a timer cannot be told to keep nothing alive, it may not outlive what it was set for either: it is not shared.
  * Whoever waits by the platform's timers does so to the end, whatever they are replaced by meanwhile.
  */
-const again = (callback: () => void): Timer => {
+const again = (callback: (at: number) => void): Timer => {
   let pending: Timeout | undefined;
   let times = 0;
   return {
@@ -91,9 +91,12 @@ const again = (callback: () => void): Timer => {
       const time = ++times;
       // When it was due and is set anew before the immediate, that is none of what it was set for.
       const fire = (): void => {
-        if (time === times) callback();
+        const at = now();
+        afterSockets(() => {
+          if (time === times) callback(at);
+        })();
       };
-      pending = ms > LONGEST ? undefined : begin(afterSockets(fire), ms);
+      pending = ms > LONGEST ? undefined : begin(fire, ms);
       if (pending === undefined || pending.ref !== undefined) return true;
       end(pending);
       return false;

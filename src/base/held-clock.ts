@@ -6,7 +6,7 @@ import type { Clock, Timer } from './env.ts';
  */
 export class HeldClock implements Clock {
   readonly wall?: () => number;
-  readonly timer?: (callback: () => void) => Timer;
+  readonly timer?: (callback: (at?: number) => void) => Timer;
   readonly background?: Clock;
   readonly #clock: Clock;
   /** What it says while it is held; NaN while it is not. */

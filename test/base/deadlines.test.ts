@@ -139,7 +139,65 @@ test('a timer that is early by what the clock rounds is believed', () => {
   expect([due, set]).toEqual([1, [100]]);
 });
 
+test('who is due only since the timer fired waits for the next time: the answer may lie in a socket that is not read yet', () => {
+  let now = 0;
+  let ring = (_at?: number): void => {};
+  const set: number[] = [];
+  const clock: Clock = {
+    now: () => now,
+    after: () => () => {},
+    timer(callback) {
+      ring = callback;
+      return { set: ms => set.push(ms) > 0, ref() {}, unref() {} };
+    },
+  };
+  const due: string[] = [];
+  const deadlines = new Deadlines(clock);
+  deadlines.join(
+    waiter(() => due.push('at 100')),
+    100,
+    now,
+  );
+  now = 50;
+  deadlines.join(
+    waiter(() => due.push('at 150')),
+    100,
+    now,
+  );
+  now = 400; // somebody else held the process up between the timer and its callback
+  ring(101);
+  expect(due).toEqual(['at 100']);
+  ring(401);
+  expect(due).toEqual(['at 100', 'at 150']);
+  expect(set).toEqual([100, 0]);
+});
+
 describe("the platform's timer", () => {
+  test('tells when it fired, and calls back only when sockets have been read', async () => {
+    const { performance, setImmediate } = globalThis;
+    let said = (_at?: number): void => {};
+    const at = new Promise<number | undefined>(resolve => {
+      said = resolve;
+    });
+    let fired = Number.NaN;
+    let held = Number.NaN;
+    Object.assign(globalThis, {
+      setImmediate(callback: () => void) {
+        fired = performance.now();
+        while (performance.now() < fired + 2);
+        held = performance.now();
+        setImmediate(callback);
+      },
+    });
+    try {
+      systemClock.timer!(said).set(1);
+      expect(await at).toBeLessThanOrEqual(fired);
+      expect(fired).toBeLessThan(held);
+    } finally {
+      Object.assign(globalThis, { setImmediate });
+    }
+  });
+
   test('rings once for the last time it was set, and keeps nothing alive once told so', async () => {
     const rung: string[] = [];
     let ring = (): void => {};
