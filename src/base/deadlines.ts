@@ -33,7 +33,7 @@ export class Deadlines {
     const until = now + ms;
     waiting.until = until;
     if (until === Number.POSITIVE_INFINITY) return;
-    if (this.#timer?.estranged?.() || !this.#rung(until, ms)) {
+    if (this.#timer?.faked?.() || !this.#rung(until, ms)) {
       waiting.cancel = this.#clock.after(ms, () => {
         waiting.cancel = undefined;
         waiting.until = Number.POSITIVE_INFINITY;

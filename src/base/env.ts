@@ -30,8 +30,8 @@ export interface Timer {
   /** Whether it keeps the process alive: from `set` on it does, after `unref` it does not, after `ref` it does again. */
   ref(): void;
   unref(): void;
-  /** Whether timers by `after` go by another time than it just now, as while a test fakes the platform's. Absent: never. */
-  estranged?(): boolean;
+  /** Whether a test fakes the platform's timers just now: then `after` goes by another time than it. Absent: never. */
+  faked?(): boolean;
 }
 
 /** A number in [0, 1), as `Math.random`. */
@@ -52,8 +52,8 @@ const LONGEST = 0x7fffffff;
  * After a stall of the process, Node fires timers before it reads sockets: time would run out for answers that have
  * been there all along. An immediate comes after the sockets.
  */
-const afterSockets = (callback: () => void): (() => void) =>
-  typeof setImmediate === 'function' ? () => setImmediate(callback) : callback;
+const afterSockets = (callback: () => void): void =>
+  typeof setImmediate === 'function' ? setImmediate(callback) : callback();
 
 const once = (ms: number, callback: () => void, background: boolean): (() => void) => {
   if (ms > LONGEST) return () => {};
@@ -61,7 +61,7 @@ const once = (ms: number, callback: () => void, background: boolean): (() => voi
   const fire = (): void => {
     if (!off) callback();
   };
-  const pending = setTimeout(afterSockets(fire), ms);
+  const pending = setTimeout(() => afterSockets(fire), ms);
   if (background) pending.unref?.();
   return () => {
     off = true;
@@ -75,8 +75,8 @@ const begin = setTimeout;
 const end = clearTimeout;
 
 /** Whether somebody's test has put timers of its own in their place, and perhaps a clock, or perhaps not. */
-const estranged = (): boolean => setTimeout !== begin;
-const now = (): number => (estranged() ? performance : platform).now();
+const faked = (): boolean => setTimeout !== begin;
+const now = (): number => (faked() ? performance : platform).now();
 
 /**
  * Where a timer cannot be told to keep nothing alive, it may not outlive what it was set for either: it is not shared.
@@ -84,26 +84,25 @@ const now = (): number => (estranged() ? performance : platform).now();
  */
 const again = (callback: (at: number) => void): Timer => {
   let pending: Timeout | undefined;
-  let times = 0;
   return {
     set(ms) {
       end(pending);
-      const time = ++times;
-      // When it was due and is set anew before the immediate, that is none of what it was set for.
       const fire = (): void => {
         const at = now();
         afterSockets(() => {
-          if (time === times) callback(at);
-        })();
+          // When it was due and is set anew before the immediate, that is none of what it was set for.
+          if (pending === timeout) callback(at);
+        });
       };
-      pending = ms > LONGEST ? undefined : begin(fire, ms);
-      if (pending === undefined || pending.ref !== undefined) return true;
-      end(pending);
+      const timeout = ms > LONGEST ? undefined : begin(fire, ms);
+      pending = timeout;
+      if (timeout === undefined || timeout.ref) return true;
+      end(timeout);
       return false;
     },
     ref: () => pending?.ref?.(),
     unref: () => pending?.unref?.(),
-    estranged,
+    faked,
   };
 };
 

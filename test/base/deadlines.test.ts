@@ -236,11 +236,10 @@ describe("the platform's timer", () => {
     const { setTimeout, clearTimeout, setImmediate } = globalThis;
     const due: (() => void)[] = [];
     const soon: (() => void)[] = [];
-    const timeout = { ref() {}, unref() {} };
     Object.assign(globalThis, {
       setTimeout(callback: () => void) {
         due.push(callback);
-        return timeout;
+        return { ref() {}, unref() {} };
       },
       clearTimeout() {},
       setImmediate: (callback: () => void) => soon.push(callback),
