@@ -82,9 +82,12 @@ export function createClient(options: ClientOptions): Client {
         const call = new Call(given);
         if (!pool.closed) call.admit();
         if (given?.repeatable === undefined) call.repeatable = repeatable;
-        // Until the task is begun, or something is waited for, it is the same moment.
+        // Until the task begins, or something is waited for, it is the same moment.
         clock.hold();
-        const running = run(task, call);
+        const running = run((endpoint, signal, part) => {
+          clock.release();
+          return task(endpoint, signal, part);
+        }, call);
         if (typeof running?.then !== 'function')
           throw bad('what a policy answers a call', running, 'a promise');
         return running;

@@ -1,5 +1,6 @@
 import * as root from 'fairlead';
 import {
+  Call,
   type Classifier,
   type Client,
   type Clock,
@@ -417,6 +418,23 @@ describe('the clock', () => {
     reads = 0;
     for (let i = 0; i < 200; i++) await client.run(async () => i); // in the course of which hedging begins
     expect(reads).toBe(400);
+  });
+
+  test('moves on in a task, however long that takes to answer a promise', async () => {
+    const { clock: manual, random } = testEnv();
+    let busy = 0;
+    const clock: Clock = { now: () => manual.now() + busy, after: manual.after };
+    const { client } = rig(2, { env: { clock, random } });
+    await client.ready();
+    let elapsed: number | undefined;
+    await client.run(() => {
+      const attempt = client.pool.pick(new Call());
+      busy += 40;
+      attempt.end('success');
+      elapsed = attempt.elapsed;
+      return Promise.resolve();
+    });
+    expect(elapsed).toBe(40);
   });
 
   test('moves on while something is waited for, for calls that begin meanwhile as well', async () => {

@@ -248,6 +248,20 @@ describe('what is not repeated', () => {
     },
   );
 
+  test('a connection that came to nothing only after a second or more counts', async () => {
+    const { client, clock } = rig(9, { policies: [retry()] });
+    let runs = 0;
+    const fate = watch(
+      client.run(() => {
+        runs++;
+        return new Promise((_, reject) => clock.after(runs === 1 ? 1000 : 1001, () => reject(refused)));
+      }),
+    );
+    await clock.advance(10_000);
+    expect(fate.value).toBe(refused);
+    expect(runs).toBe(4); // the first does not count
+  });
+
   test('what was sent counts, whatever else was not', async () => {
     const { client } = rig(9, { policies: [retry({ attempts: 2 }), retry({ attempts: 3 })] });
     let runs = 0;
