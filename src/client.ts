@@ -84,10 +84,7 @@ export function createClient(options: ClientOptions): Client {
         if (given?.repeatable === undefined) call.repeatable = repeatable;
         // Until the task begins, or something is waited for, it is the same moment.
         clock.hold();
-        const running = run((endpoint, signal, part) => {
-          clock.release();
-          return task(endpoint, signal, part);
-        }, call);
+        const running = run(task, call);
         if (typeof running?.then !== 'function')
           throw bad('what a policy answers a call', running, 'a promise');
         return running;

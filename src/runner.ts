@@ -34,6 +34,7 @@ export class Runner {
 
   /** Settles as the task does, or rejects as soon as the call is aborted, whether or not the task takes notice. */
   run<T>(task: Task<T>, call: Call, attempt: Attempt): Promise<T> {
+    this.#site.clock.release?.();
     return call.abortable ? this.#race(task, call, attempt) : this.#watch(task, call, attempt);
   }
 

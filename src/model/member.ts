@@ -17,7 +17,8 @@ const BREAKER = 16;
 
 /** What the members of one pool share. */
 export interface Site {
-  readonly clock: Clock;
+  /** It may be held, so that all that is done up to a task is done at the same moment. */
+  readonly clock: Clock & { release?(): void };
   readonly observer: Observer | undefined;
 }
 

@@ -129,6 +129,7 @@ interface Hedging {
 interface Runner {
   readonly part: Call;
   readonly startedAt: number;
+  over: boolean;
 }
 
 const rivalry: Judge = { verdict: (_, reason) => (reason instanceof Beaten ? 'ignored' : undefined) };
@@ -143,8 +144,8 @@ class Race<T> implements AbortListener, Waiting {
   readonly #task: Task<T>;
   readonly #call: Call;
   readonly #wait: number;
-  readonly #running: Runner[] = [];
-  #started = 0;
+  readonly #runners: Runner[] = [];
+  #running = 0;
   #decided = false;
   /** Ends the wait for the next hedge. */
   #wake: (() => void) | undefined;
@@ -180,7 +181,7 @@ class Race<T> implements AbortListener, Waiting {
   /** The call is given up. */
   aborted(reason: unknown): void {
     this.#decide();
-    for (const { part } of this.#running) part.abort(reason);
+    for (const { part, over } of this.#runners) if (!over) part.abort(reason);
     this.#end?.reject(reason);
   }
 
@@ -189,9 +190,9 @@ class Race<T> implements AbortListener, Waiting {
   }
 
   #start(now: number): Runner {
-    const runner: Runner = { part: partOf(this.#call, rivalry), startedAt: now };
-    this.#running.push(runner);
-    if (++this.#started < this.#hedging.most) {
+    const runner: Runner = { part: partOf(this.#call, rivalry), startedAt: now, over: false };
+    this.#running++;
+    if (this.#runners.push(runner) < this.#hedging.most) {
       // Its timer serves other calls, too: by a promise the hedge begins in the asynchronous context of its own.
       const due = new Promise<void>(wake => {
         this.#wake = wake;
@@ -209,10 +210,10 @@ class Race<T> implements AbortListener, Waiting {
     if (this.#decided) return;
     const now = clock.now();
     // Whoever comes next goes elsewhere.
-    for (const { part } of this.#running) part.avoid();
+    for (const { part, over } of this.#runners) if (!over) part.avoid();
     const untried = guarded(observer, 'breaker', () => hasUntried(call, now));
     if (this.#decided || call.aborted || !untried || !affords(now)) return;
-    tell(observer, 'hedge', { call, attempt: this.#started + 1, delay: this.#wait });
+    tell(observer, 'hedge', { call, attempt: this.#runners.length + 1, delay: this.#wait });
     this.#end ??= new End();
     const runner = this.#start(now);
     promised(next, this.#task, runner.part).then(
@@ -226,7 +227,7 @@ class Race<T> implements AbortListener, Waiting {
     const { context, observe } = this.#hedging;
     this.#leave(runner);
     const failed = part.outcome === 'failure';
-    if (this.#decided || (failed && this.#running.length > 0)) {
+    if (this.#decided || (failed && this.#running > 0)) {
       if (!this.#decided) part.avoid();
       const { classifier, observer } = context;
       guarded(observer, 'classifier', () => classifier.discard?.(value));
@@ -241,7 +242,7 @@ class Race<T> implements AbortListener, Waiting {
     this.#leave(runner);
     if (this.#decided) return;
     // Whoever comes after the last of them goes elsewhere, too.
-    if (this.#running.length > 0) {
+    if (this.#running > 0) {
       runner.part.avoid();
       return;
     }
@@ -250,16 +251,17 @@ class Race<T> implements AbortListener, Waiting {
   }
 
   #leave(runner: Runner): void {
-    const at = this.#running.indexOf(runner);
-    if (at >= 0) this.#running.splice(at, 1);
+    runner.over = true;
+    this.#running--;
   }
 
   #win(winner: Call): void {
     this.#decide();
-    if (this.#running.length > 0) {
+    if (this.#running > 0) {
       const now = this.#hedging.context.clock.now();
       const beaten = new Beaten();
-      for (const { part, startedAt } of this.#running) {
+      for (const { part, startedAt, over } of this.#runners) {
+        if (over) continue;
         // It would have taken longer still: what is left out would make everybody look faster than they are.
         this.#hedging.observe(now - startedAt, now);
         part.beaten = true; // it ends before anybody outside hears of the winner
