@@ -11,6 +11,7 @@ import {
   limit,
   type Observer,
   type Policy,
+  partOf,
   retry,
   roundRobin,
   sleep,
@@ -400,6 +401,17 @@ describe('the client of the root', () => {
     expect(count).toBe(3);
     await client.close();
   });
+});
+
+test('a part of a call has one signal, made when somebody asks, aborted if it was before', () => {
+  const whole = new Call();
+  const judge = { verdict: () => undefined };
+  const [part, late] = [partOf(whole, judge), partOf(whole, judge)];
+  expect(part.signal).toBe(part.signal);
+  part.abort('enough');
+  late.abort('enough');
+  for (const { signal } of [part, late]) expect(signal).toMatchObject({ aborted: true, reason: 'enough' });
+  expect([whole.abortable, whole.aborted, whole.signal]).toEqual([false, false, undefined]);
 });
 
 describe('the clock', () => {

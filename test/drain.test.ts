@@ -20,6 +20,37 @@ describe('close with drain', () => {
     expect(clock.pending).toBe(0);
   });
 
+  test('aborts all that run when the time is over, those before them that were aborted notwithstanding', async () => {
+    const { client, clock } = rig(2, { policies: [timeout(10_000)] });
+    const { signal, abort } = countedSignal();
+    const { promise, reject } = deferred();
+    const gone = watch(client.run(() => promise, { signal }));
+    const left = [1, 2].map(() => watch(client.run(never)));
+    await clock.advance(0);
+    abort('enough');
+    await clock.advance(0);
+    reject(new Error('long since'));
+    await clock.advance(0);
+    const closed = watch(client.close({ drain: 100 }));
+    await clock.advance(100);
+    expect([gone.value, closed.state, running(client)]).toEqual(['enough', 'resolved', 0]);
+    for (const { value } of left) expect(value).toMatchObject({ code: 'CLOSED' });
+  });
+
+  test('leaves what cannot be aborted to end as it does, which is no evidence by then', async () => {
+    const { client, clock, lines } = rig(1);
+    const { promise, reject } = deferred();
+    const call = watch(client.run(() => promise));
+    await clock.advance(0);
+    watch(client.close({ drain: 10 }));
+    await clock.advance(20);
+    expect(call.state).toBe('pending');
+    const error = new Error('cut off');
+    reject(error);
+    await clock.advance(0);
+    expect([call.value, lines.at(-1)]).toEqual([error, 'attemptEnd m000 ignored']);
+  });
+
   test('at once, if nothing runs', async () => {
     const { client, clock } = rig(2);
     await clock.advance(0);

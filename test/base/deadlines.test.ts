@@ -58,9 +58,10 @@ test.each([
           all.push({ at: manual.now() + taken.ms, waiting, left: false, due });
           deadlines.join(waiting, taken.ms, manual.now());
         } else if (taken.kind === 'leave') {
-          const one = all[taken.which];
+          const still = all.filter(({ left, due }) => !left && due.length === 0);
+          const one = still[taken.which % still.length];
           if (one === undefined) continue;
-          if (one.due.length === 0) one.left = true;
+          one.left = true;
           deadlines.leave(one.waiting);
           deadlines.leave(one.waiting); // again: nothing
         } else await manual.advance(taken.ms);

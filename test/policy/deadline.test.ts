@@ -91,6 +91,27 @@ describe('no retry beyond the deadline', () => {
     expect(clock.pending).toBe(0);
   });
 
+  test('how long it takes is learned of retries as well', async () => {
+    const { client, clock, lines } = rig(9, { policies: [timeout(500), retry({ attempts: 2 })] });
+    const call = (first: number): void => {
+      let runs = 0;
+      watch(
+        client.run(() => {
+          const takes = ++runs === 1 ? first : 300;
+          return new Promise((resolve, reject) =>
+            clock.after(takes, () => (runs === 1 ? reject(new Error('reset')) : resolve('well'))),
+          );
+        }),
+      );
+    };
+    for (let i = 0; i < 40; i++) call(0);
+    await clock.advance(400);
+    expect(lines).not.toContain('giveUp deadline');
+    call(250);
+    await clock.advance(260);
+    expect(lines.at(-1)).toBe('giveUp deadline');
+  });
+
   test('whatever the waits, the time and the failures: no attempt begins at or after it, none waits for it in vain', async () => {
     await fc.assert(
       fc.asyncProperty(

@@ -270,6 +270,25 @@ test('a value that is on its way through the policies when the caller aborts is 
   expect(discarded).toEqual(['late']);
 });
 
+test.each<[string, readonly Policy[]]>([
+  ['a time-out', [timeout(100)]],
+  ['two', [timeout(1000), timeout(100)]],
+  ['a hedge', [hedge({ delay: 50 })]],
+  ['a hedge of what is bounded', [hedge({ delay: 50 }), timeout(100)]],
+])('an answer is let go of, once, if its caller aborts as it is told of: %s', async (_, policies) => {
+  const discarded: unknown[] = [];
+  const controller = new AbortController();
+  const { client } = rig(2, {
+    policies,
+    observer: { attemptEnd: () => controller.abort('enough') },
+    classifier: { value: () => 'success', error: () => 'failure', discard: value => discarded.push(value) },
+  });
+  const fate = watch(client.run(async () => 'late', { signal: controller.signal }));
+  await settled();
+  expect(fate).toEqual({ state: 'rejected', value: 'enough' });
+  expect(discarded).toEqual(['late']);
+});
+
 describe('what is still arriving', () => {
   const body = {};
   const classifierOf = (arriving: NonNullable<Classifier['arriving']>): Classifier => ({
