@@ -281,9 +281,18 @@ const PARTS = {
     ];
   },
 
-  // With all of resilience configured and nothing for it to do, beside what the foundation had.
+  // With all of resilience configured and nothing for it to do, beside what the foundation had; and what as many policies
+  // cost that do nothing, with a controller and a race for the attempt.
   async idle() {
     const task = async ({ port }) => port;
+    const nothing = next => (task, call) => next(task, call).then(value => value);
+    const race = next => (task, call) =>
+      new Promise((resolve, reject) => {
+        next((endpoint, _, part) => task(endpoint, new AbortController().signal, part), call).then(
+          resolve,
+          reject,
+        );
+      });
     const open = async more => {
       const discovery = fixed(endpointsOf(10));
       const balancer = p2c({ load: peakEwma() });
@@ -316,6 +325,8 @@ const PARTS = {
           maxInFlight: 100,
           policies: [throttle(), limit({ concurrency: 1000 }), retry()],
         }),
+        nothing: await open({ policies: [nothing, nothing, nothing, retry(), nothing, nothing] }),
+        race: await open({ policies: [nothing, nothing, nothing, retry(), nothing, nothing, race] }),
         all: await open({
           breaker: outliers(),
           health,
@@ -344,7 +355,9 @@ const PARTS = {
       beside('and a time-out of the attempt', 'attempt'),
       beside('and time-outs of attempt and call', 'both'),
       beside('all of these but hedge and time-outs', 'untimed'),
-      beside('all of these', 'all', { atMost: 1.5 }),
+      beside('and five policies that do nothing', 'nothing'),
+      beside('and these with a controller and a race', 'race'),
+      beside('all that does something', 'all', { atMost: 1.5 }),
       row(
         'client.run, all of these (p2c, peakEwma, breaker, retry, budget, a time-out of the attempt)',
         results.all,
