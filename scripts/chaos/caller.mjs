@@ -4,9 +4,9 @@
 // closes what it called with, and must then end by itself.
 import { createFetch, giveUpReasonOf, poll, systemEnv } from 'fairlead';
 import { now, sleepUntil } from './clock.mjs';
-import { dice, exponential } from './dice.mjs';
+import { dice } from './dice.mjs';
 import { options } from './options.mjs';
-import { HOST, LONGEST_CALL, POLL, POSTS, PUTS } from './settings.mjs';
+import { BLOCK, HOST, LONGEST_CALL, POLL, POSTS, PUTS } from './settings.mjs';
 import { cpu, recordStalls, stalled } from './stalls.mjs';
 
 const [port, seed, rate] = process.argv.slice(2);
@@ -104,12 +104,22 @@ async function call(id, method) {
     throw new Error(`answered ${text.length} of ${size} bytes: ${text.slice(0, 40)}`);
 }
 
+/** When calls are due: at random within each block of them, and blocks are equally long. */
+function* arrivals() {
+  const lasts = (BLOCK * 1000) / Number(rate);
+  for (let from = now(); ; from += lasts) {
+    const block = Array.from({ length: BLOCK }, () => from + random() * lasts);
+    yield* block.sort((a, b) => a - b);
+  }
+}
+
 let going = true;
 const running = new Set();
 async function goOn() {
   await client.ready();
-  for (let due = now(), n = 1; ; n++) {
-    due += exponential(random, 1000 / Number(rate));
+  let n = 0;
+  for (const due of arrivals()) {
+    n++;
     if (due > now()) await sleepUntil(due);
     if (!going) return;
     const chance = random();

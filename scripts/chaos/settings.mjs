@@ -5,8 +5,10 @@ export const SERVERS = 12;
 /** With more servers faulty at once nothing is promised. */
 export const MOST_FAULTY = SERVERS / 2;
 
-/** Calls a second, however slow the answers: as Poisson arrivals. Half of them where the machine is too busy for more. */
+/** Calls a second, however slow the answers: at random. Half of them where the machine is too busy for more. */
 export const RATE = 100;
+/** As many come in any span of time as in another, but for so many. */
+export const BLOCK = 10;
 /** What share of the calls may not be carried out twice (POST), and may but has a body (PUT). The others are GETs. */
 export const POSTS = 0.2;
 export const PUTS = 0.15;
