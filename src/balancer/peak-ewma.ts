@@ -1,3 +1,4 @@
+import { Awake } from '../base/awake.ts';
 import type { Env } from '../base/env.ts';
 import { checkNumber } from '../base/errors.ts';
 import { checkOptions, type Settled } from '../base/options.ts';
@@ -16,9 +17,10 @@ export interface PeakEwmaOptions {
 /**
  * Latency times what is in flight, where latency is an average that jumps up with a peak and comes down slowly
  * (Finagle's PeakEwma), or the age of the oldest attempt still outstanding if that is more, so that a stall shows
- * before its time-out. A failure never makes a member look fast: it leaves the average alone or raises it, and
- * multiplies the cost, for longer with each in a row; one that asks to be left alone (`Retry-After`) keeps it for as
- * long. Decays when looked at, without a timer.
+ * before its time-out. What all members have in flight counts little, what one has more than others counts more than in
+ * proportion. While this process stands still nobody grows slow by it (docs/decisions/0043-own-pauses.md). A failure
+ * never makes a member look fast: it leaves the average alone or raises it, and multiplies the cost, for longer with each
+ * in a row; one that asks to be left alone (`Retry-After`) keeps it for as long. Decays when looked at, without a timer.
  *
  * Members nobody has called yet are free for one call and dear until that is back. But one that joins others counts
  * as their typical latency, give or take, until its own is known: were it free, all clients would fall upon it.
@@ -43,37 +45,47 @@ class Crowd {
   /** Their average latency, each as often as it is called; negative while unknown. */
   typical = -1;
   seenAt = 0;
-  /** What the number of attempts that is usual at a member counts for in the queue of each. */
+  /** What counts at each of them beside the attempts that it has. */
   shared = 0;
-  /** How many attempts are in flight at a member beside one that succeeds, on average. */
-  #beside = 0;
-  /** Attempts at all of them. */
+  /** By whose clock their latencies are told. */
+  awake: Awake | undefined;
+  /** Attempts at all of them, and how many have any. */
   #inFlight = 0;
+  #busy = 0;
 
   constructor(rate: number) {
     this.rate = rate;
   }
 
-  begin(): void {
+  /** An attempt begins at one that now has so many. */
+  begin(count: number, now: number): void {
     this.#inFlight++;
+    if (count === 1) this.#busy++;
     this.#share();
+    this.awake?.begin(now);
   }
 
-  end(): void {
+  /** An attempt is over at one that still has so many. */
+  end(count: number): void {
     this.#inFlight--;
+    if (count === 0) this.#busy--;
     this.#share();
+    this.awake?.end();
   }
 
-  /** A member's average after a success, and how many attempts were in flight there beside it. */
-  learn(average: number, beside: number, now: number): void {
+  /** Now, by the time that stands still while the process does. */
+  at(now: number): number {
+    return this.awake === undefined ? now : this.awake.at(now);
+  }
+
+  /** A member's average after a success. */
+  learn(average: number, now: number): void {
     this.typical = this.typical < 0 ? average : this.typical + (average - this.typical) * NEWS;
     this.seenAt = now;
-    this.#beside += (beside - this.#beside) * NEWS;
-    this.#share();
   }
 
   #share(): void {
-    this.shared = Math.min(this.#beside, this.#inFlight) * SHARED;
+    this.shared = this.#busy === 0 ? 0 : SHARED * (this.#inFlight / this.#busy - 1);
   }
 }
 
@@ -85,10 +97,10 @@ const SPREAD = 1;
 const ALONE = 1000;
 
 /**
- * Latencies were measured beside as many attempts as is usual: part of the wait for those is in them already. So that
- * part of the usual number counts for every member; else a slow one would look cheap whenever it is idle.
+ * What an attempt counts for at every member for each that is usual beside another just now. Else a slow one would look
+ * cheap whenever it is idle and many calls come at once: what others have in flight is most often no queue.
  */
-const SHARED = 0.25;
+const SHARED = 3;
 /**
  * What one success counts for in the average at least: a peak of this process's own making (it stood still, and so all
  * members looked slow) is forgotten after some hundred calls that went well. A member that gets no calls keeps its peak.
@@ -112,6 +124,8 @@ class PeakEwma implements Load {
   #average = -1;
   #stamp = 0;
   #count = 0;
+  /** What one more attempt multiplies the latency by: more than in proportion, for where there is a queue it tells. */
+  #crowding = 1;
   /** As of #failedAt: the factor above 1. */
   #penalty = 0;
   /** The attempts outstanding, linked in the order they began. */
@@ -129,14 +143,17 @@ class PeakEwma implements Load {
   constructor(settings: Settled<PeakEwmaOptions>, crowd: Crowd, env: Env | undefined) {
     this.#settings = settings;
     this.#crowd = crowd;
-    if (env === undefined || crowd.typical < 0) return;
+    if (env === undefined) return;
+    crowd.awake ??= new Awake(env.clock);
+    if (crowd.typical < 0) return;
     this.#average = crowd.typical * (1 + SPREAD * env.random());
     this.#stamp = env.clock.now();
   }
 
   begin(flight: Flight): void {
-    this.#count++;
-    this.#crowd.begin();
+    const { startedAt } = flight;
+    this.#crowd.begin(this.#counted(1), startedAt);
+    flight.beganAt = this.#crowd.at(startedAt);
     flight.older = this.#newest;
     if (this.#newest === undefined) this.#oldest = flight;
     else this.#newest.newer = flight;
@@ -144,8 +161,7 @@ class PeakEwma implements Load {
   }
 
   end(flight: Flight, outcome: Outcome, now: number): void {
-    const beside = --this.#count;
-    this.#crowd.end();
+    this.#crowd.end(this.#counted(-1));
     const { older, newer } = flight;
     if (older === undefined) this.#oldest = newer;
     else older.newer = newer;
@@ -176,7 +192,7 @@ class PeakEwma implements Load {
       }
     }
     // However it ended, it took at least so long: a caller that gives up on a stalled member teaches that, too.
-    const elapsed = now - flight.startedAt;
+    const elapsed = this.#crowd.at(now) - flight.beganAt!;
     CELL[0] = (now - this.#stamp) * this.#crowd.rate;
     fade(CELL, 0);
     const left = CELL[0];
@@ -190,7 +206,7 @@ class PeakEwma implements Load {
         added < SAMPLE ? this.#average + (elapsed - this.#average) * SAMPLE : average + elapsed * added;
     }
     this.#stamp = now;
-    if (outcome === 'success') this.#crowd.learn(this.#average, beside, now);
+    if (outcome === 'success') this.#crowd.learn(this.#average, now);
   }
 
   get suspect(): boolean {
@@ -217,8 +233,8 @@ class PeakEwma implements Load {
         cost *= Math.exp(-x);
       }
       const oldest = this.#oldest;
-      if (oldest !== undefined) cost = Math.max(cost, now - oldest.startedAt);
-      cost = Math.max(cost, LEAST) * (this.#count + 1 + crowd.shared);
+      if (oldest !== undefined) cost = Math.max(cost, crowd.at(now) - oldest.beganAt!);
+      cost = Math.max(cost, LEAST) * (this.#crowding + crowd.shared);
     }
     if (this.#penalty !== 0) cost *= 1 + this.#penaltyAt(now);
     costs[at] = cost;
@@ -228,6 +244,14 @@ class PeakEwma implements Load {
     this.#average = this.#crowd.typical;
     this.#stamp = this.#crowd.seenAt;
     this.#penalty = this.#streak = this.#aloneUntil = 0;
+  }
+
+  /** One more in flight, or one less. Answers how many there are. */
+  #counted(by: 1 | -1): number {
+    this.#count += by;
+    const next = this.#count + 1;
+    this.#crowding = next * Math.sqrt(next);
+    return this.#count;
   }
 
   #penaltyAt(now: number): number {

@@ -39,6 +39,8 @@ export interface LoadReport {
 /** An attempt as a load sees it. A load that links its flights in a list may use the two neighbours. */
 export interface Flight {
   readonly startedAt: number;
+  /** When it began by a time of the load's own; for that to note down. */
+  beganAt?: number;
   older: Flight | undefined;
   newer: Flight | undefined;
   /** For how many ms from its end the member asked to be left alone, if it failed and did. */

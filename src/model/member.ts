@@ -186,6 +186,7 @@ export class Attempt implements Flight {
   retryAfter: number | undefined;
   /** The breaker's epoch it began in. */
   epoch = 0;
+  beganAt = 0;
   older: Flight | undefined;
   newer: Flight | undefined;
   readonly #site: Site;

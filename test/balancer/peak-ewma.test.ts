@@ -7,9 +7,11 @@ import {
   p2c,
   peakEwma,
 } from 'fairlead/core';
+import { seededRandom } from 'fairlead/testing';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { anyCall, membersFor, testEnv, traffic } from '../helpers.ts';
+import { stallingClock } from '../stalling-clock.ts';
 
 const begun = (load: Load, startedAt: number): Flight => {
   const flight: Flight = { startedAt, older: undefined, newer: undefined };
@@ -27,12 +29,22 @@ const loadWith = (latency: number): Load => {
   return load;
 };
 
-test('the cost is the latency times one more than what is in flight', () => {
-  const load = loadWith(10);
+/** What so many in flight multiply the latency by, where members that have any have `usual` each. */
+const crowding = (inFlight: number, usual = inFlight): number =>
+  (inFlight + 1) ** 1.5 + 3 * Math.max(0, usual - 1);
+
+test('the cost is the latency, times more than one more than what is in flight', () => {
+  const make = peakEwma();
+  const [load, other] = [make(), make()];
+  for (const each of [load, other]) call(each, -10, 10);
   expect(load.cost(0)).toBe(10);
   begun(load, 0);
+  expect(load.cost(0)).toBeCloseTo(10 * crowding(1), 6);
   begun(load, 0);
-  expect(load.cost(0)).toBe(30);
+  begun(load, 0);
+  expect(load.cost(0)).toBeCloseTo(10 * crowding(3), 6);
+  begun(other, 0); // now two are usual
+  expect(load.cost(0)).toBeCloseTo(10 * crowding(3, 2), 6);
 });
 
 test('a peak counts at once, and is forgotten by a factor of e per decay time, whether or not anybody looks', () => {
@@ -82,17 +94,15 @@ test('beside busy members a newcomer gets one call at a time', () => {
 test('a stall shows before its time-out: the oldest attempt outstanding counts by its age', () => {
   const load = loadWith(10);
   begun(load, 0);
-  expect(load.cost(5)).toBeCloseTo(10 * 2, 1);
-  expect(load.cost(400)).toBe(400 * 2);
+  expect(load.cost(5)).toBeCloseTo(10 * crowding(1), 1);
+  expect(load.cost(400)).toBeCloseTo(400 * crowding(1), 6);
 });
 
 test('answers to later calls do not hide how old the stalled one is', () => {
   const load = loadWith(10);
   const stalled = begun(load, 0);
   for (let now = 0; now < 1000; now += 10) call(load, now, 10);
-  const usual = 1 / 4; // at most: one attempt was beside all others
-  expect(load.cost(1000)).toBeGreaterThanOrEqual(1000 * 2);
-  expect(load.cost(1000)).toBeLessThanOrEqual(1000 * (2 + usual));
+  expect(load.cost(1000)).toBeCloseTo(1000 * crowding(1), 6);
   load.end(stalled, 'ignored', 1000);
   expect(load.cost(1000)).toBe(1000); // nor does it end unnoticed
 });
@@ -112,11 +122,8 @@ test('whatever begins and ends in whatever order, the oldest outstanding counts'
         else load.end(over, 'success', now);
         now += 1;
         const oldest = Math.min(now, ...running.map(({ startedAt }) => startedAt));
-        // What is usually in flight counts a quarter, and no more of it than is in flight.
         const { length } = running;
-        if (length === 0) continue;
-        expect(load.cost(now)).toBeGreaterThanOrEqual((now - oldest) * (length + 1));
-        expect(load.cost(now)).toBeLessThanOrEqual((now - oldest) * (length + 1 + length / 4));
+        if (length > 0) expect(load.cost(now)).toBeCloseTo((now - oldest) * crowding(length), 6);
       }
     }),
   );
@@ -131,18 +138,84 @@ test('a peak is forgotten after some hundred successes; a member that gets no ca
   expect(avoided.cost(2000)).toBeCloseTo(500, 3);
 });
 
-test('an idle member is not taken for cheap beside busy ones: part of what they usually have counts for it', () => {
+test('a burst of calls does not make a slow member look cheap because it is idle', () => {
   const make = peakEwma({ decay: 1e12 });
-  const [busy, idle] = [make(), make()];
-  call(idle, 0, 50);
-  expect(idle.cost(50)).toBeCloseTo(50, 6);
-  for (let now = 100; now < 3000; now += 10) {
-    const running = Array.from({ length: 9 }, () => begun(busy, now));
-    for (const flight of running) busy.end(flight, 'success', now + 10);
-  }
-  for (let i = 0; i < 9; i++) begun(busy, 3000);
-  expect(idle.cost(3000)).toBeGreaterThan(50 * (1 + 3 / 4)); // of 8, 7, ... 0 beside: about 4, latest first
-  expect(idle.cost(3000)).toBeLessThan(50 * (1 + 8 / 4));
+  const [fast, faster, slow] = [make(), make(), make()];
+  call(fast, 0, 12);
+  call(faster, 0, 10);
+  call(slow, 0, 50);
+  for (let i = 0; i < 20; i++) for (const busy of [fast, faster]) begun(busy, 50);
+  expect(slow.cost(50)).toBeCloseTo(50 * crowding(0, 20), 3);
+  expect(slow.cost(50)).toBeGreaterThan(1.5 * fast.cost(50));
+});
+
+test('calls that come at once are spread over equals evenly', () => {
+  const balancer = leastRequest();
+  const env = testEnv();
+  const members = membersFor(balancer, 3);
+  const site = { clock: env.clock, observer: undefined };
+  for (const each of members) each.begin(site, -10).end('success');
+  const pick = balancer.picker(members, env);
+  for (let i = 0; i < 60; i++) pick(anyCall(), 0)!.begin(site, 0);
+  for (const { inFlight } of members) expect(inFlight).toBe(20);
+});
+
+describe('while this process stands still', () => {
+  /** Two members whose latency is 10 ms. */
+  const stalling = () => {
+    const { clock, now, advance, stall } = stallingClock();
+    const make = peakEwma({ decay: 1e12 });
+    const env = { clock, random: seededRandom(1) };
+    const [first, second] = [make(env), make(env)];
+    const flights = [begun(first, 0), begun(second, 0)];
+    advance(10);
+    first.end(flights[0]!, 'success', 10);
+    second.end(flights[1]!, 'success', 10);
+    return { first, second, now, advance, stall };
+  };
+
+  test('an answer that waited to be read does not make its sender slow', () => {
+    const { first, now, advance, stall } = stalling();
+    const flight = begun(first, now());
+    advance(5);
+    stall(400);
+    first.end(flight, 'success', now());
+    expect(first.cost(now())).toBeLessThan(20);
+  });
+
+  test('an attempt outstanding does not grow old, neither during that nor afterwards', () => {
+    const { first, second, now, advance, stall } = stalling();
+    begun(first, now());
+    const idle = second.cost(now());
+    stall(400);
+    expect(first.cost(now())).toBeLessThan(crowding(1) * 20);
+    advance(15);
+    expect(first.cost(now())).toBeLessThan(crowding(1) * 30);
+    expect(second.cost(now())).toBeCloseTo(idle, 6);
+  });
+
+  test('what it began just before, or while it was at it, is not old either', () => {
+    const { first, now, advance, stall } = stalling();
+    begun(first, now());
+    stall(400);
+    const late = begun(first, now());
+    stall(300);
+    advance(10);
+    first.end(late, 'success', now());
+    expect(first.cost(now())).toBeLessThan(crowding(1) * 30);
+  });
+
+  test('a member that stalls is told from a process that does', () => {
+    const { first, second, now, advance } = stalling();
+    begun(first, now());
+    for (let i = 0; i < 40; i++) {
+      const answered = begun(second, now());
+      advance(10);
+      second.end(answered, 'success', now());
+    }
+    expect(first.cost(now())).toBeCloseTo(400 * crowding(1), 3);
+    expect(second.cost(now())).toBeCloseTo(10, 3);
+  });
 });
 
 test('a failure multiplies the cost, and that halves in each half-life', () => {
@@ -213,7 +286,7 @@ test('a member that is forgiven has the typical latency again, what is in flight
   const probe = begun(ill, 501);
   for (let i = 0; i < 200; i++) call(well, 0, 10); // what is typical follows those who are called
   ill.forgive!();
-  expect(ill.cost(501)).toBeLessThan(2 * 12);
+  expect(ill.cost(501)).toBeLessThan(crowding(1) * 12);
   ill.end(probe, 'success', 508);
   expect(ill.cost(508)).toBeLessThan(12);
 });
