@@ -57,6 +57,9 @@ export function shareOf(
 export const fairShares = ({ servers, timeline }: SimulationReport, server: number, of: number): number[] =>
   timeline.map(({ attempts }, slot) => (servers[server]!.timeline[slot]! / attempts) * of);
 
+/** What share of so many calls may fail if each does by such a chance: four standard deviations above it. */
+export const byChance = (share: number, calls: number): number => share + 4 * Math.sqrt(share / calls);
+
 /** Calls that arrived from a time on, and failures among them. */
 export const callsFrom = ({ timeline }: SimulationReport, from: number): number =>
   sum(timeline.filter(({ at }) => at >= from).map(({ calls }) => calls));

@@ -1,4 +1,4 @@
-import { callsFrom, failuresFrom, fairShares, first, largest, shareOf, trial } from '../lab.ts';
+import { byChance, callsFrom, failuresFrom, fairShares, first, largest, shareOf, trial } from '../lab.ts';
 import type { SimulationReport } from '../library.ts';
 import type { Effort, Finding, Scenario } from '../scenario.ts';
 
@@ -59,9 +59,9 @@ export const capacity: Scenario = {
       bars: counts.flatMap((count, i) => [
         {
           what: `failed calls of all in the half second of the loss, ${count} clients`,
-          why: 'six tries at as many servers that all meet the dead third, 1 call in 4807, until the first failures are known',
+          why: 'six tries at as many servers that all meet the dead third, 1 call in 4807, and four standard deviations for so few calls, until the first failures are known',
           value: lost[i]!.timeline[AT / SLOT]!.failures / lost[i]!.timeline[AT / SLOT]!.calls,
-          most: 1 / 4807,
+          most: byChance(1 / 4807, lost[i]!.timeline[AT / SLOT]!.calls),
           unit: '%' as const,
         },
         {

@@ -1,4 +1,4 @@
-import { type Client, callsFrom, clients, failuresFrom, first, largest, trial } from '../lab.ts';
+import { byChance, type Client, callsFrom, clients, failuresFrom, first, largest, trial } from '../lab.ts';
 import type { SimulatedFault, SimulationReport } from '../library.ts';
 import { type Bar, type Effort, type Finding, type Scenario, told } from '../scenario.ts';
 
@@ -129,9 +129,9 @@ export const outage: Scenario = {
       bars.push(
         {
           what: `calls that fail before that, ${name}`,
-          why: 'of the calls of half a second: where half are dead and nothing is known, the six attempts of a call, at as many servers, all meet dead ones once in 924 times',
+          why: 'of the calls of half a second: where half are dead and nothing is known, the six attempts of a call, at as many servers, all meet dead ones once in 924 times; and four standard deviations for so few calls',
           value: failuresFrom(report, FROM) / callsOf(report, FROM, FROM + SOON),
-          most: 1 / 924,
+          most: byChance(1 / 924, callsOf(report, FROM, FROM + SOON)),
           unit: '%',
         },
         {
