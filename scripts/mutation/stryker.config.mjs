@@ -6,7 +6,7 @@ export default {
   mutate: [
     'src/{breaker,health,policy}/**/*.ts',
     'src/{pool,runner,explain}.ts',
-    'src/base/{abort,chain,deadlines}.ts',
+    'src/base/{abort,awake,chain,deadlines}.ts',
   ],
   testRunner: 'in-process',
   plugins: ['./scripts/mutation/runner.mjs'],
