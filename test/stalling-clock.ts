@@ -1,5 +1,10 @@
 import type { Clock } from 'fairlead/core';
 
+/** Lets promises settle, and those that wait for them. */
+const settled = async (): Promise<void> => {
+  for (let i = 0; i < 5; i++) await undefined;
+};
+
 /** A clock whose time can go on without a timer's firing, as while a process computes: `stall`. */
 export function stallingClock() {
   let time = 0;
@@ -32,9 +37,10 @@ export function stallingClock() {
     stall(ms: number) {
       time += ms;
     },
-    advance(ms: number) {
+    async advance(ms: number) {
       const until = time + ms;
       for (;;) {
+        await settled();
         const [first] = [...due].sort(([, a], [, b]) => a - b);
         if (first === undefined || first[1] > until) break;
         due.delete(first[0]);

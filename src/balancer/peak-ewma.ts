@@ -1,5 +1,5 @@
 import { Awake } from '../base/awake.ts';
-import type { Env } from '../base/env.ts';
+import type { Clock, Env } from '../base/env.ts';
 import { checkNumber } from '../base/errors.ts';
 import { checkOptions, type Settled } from '../base/options.ts';
 import type { Flight, Load } from '../model/load.ts';
@@ -45,37 +45,44 @@ class Crowd {
   /** Their average latency, each as often as it is called; negative while unknown. */
   typical = -1;
   seenAt = 0;
-  /** What counts at each of them beside the attempts that it has. */
+  /** Their average weight, each as often as it is called. */
+  weight = 0;
+  /** What counts at each of them, times its weight, beside the attempts that it has. */
   shared = 0;
-  /** By whose clock their latencies are told. */
-  awake: Awake | undefined;
-  /** Attempts at all of them, and how many have any. */
+  /** Attempts at all of them; how many have any, and what these weigh. */
   #inFlight = 0;
   #busy = 0;
+  #busyWeight = 0;
+  readonly #awake = new WeakMap<Clock, Awake>();
 
   constructor(rate: number) {
     this.rate = rate;
   }
 
-  /** An attempt begins at one that now has so many. */
-  begin(count: number, now: number): void {
+  /** The time by which latencies are told: one for each client, for each has a clock of its own. */
+  awakeBy(clock: Clock): Awake {
+    const awake = this.#awake.get(clock) ?? new Awake(clock);
+    this.#awake.set(clock, awake);
+    return awake;
+  }
+
+  /** An attempt begins at one of such a weight. */
+  begin(weight: number): void {
+    this.weight = this.weight === 0 ? weight : this.weight + (weight - this.weight) * NEWS;
     this.#inFlight++;
-    if (count === 1) this.#busy++;
     this.#share();
-    this.awake?.begin(now);
   }
 
-  /** An attempt is over at one that still has so many. */
-  end(count: number): void {
+  /** An attempt is over. */
+  end(): void {
     this.#inFlight--;
-    if (count === 0) this.#busy--;
     this.#share();
-    this.awake?.end();
   }
 
-  /** Now, by the time that stands still while the process does. */
-  at(now: number): number {
-    return this.awake === undefined ? now : this.awake.at(now);
+  /** One has its first attempt, or no more (-1). */
+  busy(by: 1 | -1, weight: number): void {
+    this.#busy += by;
+    this.#busyWeight = this.#busy === 0 ? 0 : this.#busyWeight + by * weight;
   }
 
   /** A member's average after a success. */
@@ -85,7 +92,7 @@ class Crowd {
   }
 
   #share(): void {
-    this.shared = this.#busy === 0 ? 0 : SHARED * (this.#inFlight / this.#busy - 1);
+    this.shared = this.#busyWeight > 0 ? (SHARED * (this.#inFlight - this.#busy)) / this.#busyWeight : 0;
   }
 }
 
@@ -97,7 +104,7 @@ const SPREAD = 1;
 const ALONE = 1000;
 
 /**
- * What an attempt counts for at every member for each that is usual beside another just now. Else a slow one would look
+ * What an attempt counts for at every member, for each that is usual beside another just now. Else a slow one would look
  * cheap whenever it is idle and many calls come at once: what others have in flight is most often no queue.
  */
 const SHARED = 3;
@@ -126,6 +133,8 @@ class PeakEwma implements Load {
   #count = 0;
   /** What one more attempt multiplies the latency by: more than in proportion, for where there is a queue it tells. */
   #crowding = 1;
+  /** Its weight as of its latest attempt; 0 before there is one. */
+  #weight = 0;
   /** As of #failedAt: the factor above 1. */
   #penalty = 0;
   /** The attempts outstanding, linked in the order they began. */
@@ -138,22 +147,28 @@ class PeakEwma implements Load {
   #aloneUntil = 0;
   /** When the latest failure was known. */
   #knownAt = Number.NEGATIVE_INFINITY;
+  readonly #awake: Awake;
   readonly #settings: Settled<PeakEwmaOptions>;
 
   constructor(settings: Settled<PeakEwmaOptions>, crowd: Crowd, env: Env | undefined) {
     this.#settings = settings;
     this.#crowd = crowd;
-    if (env === undefined) return;
-    crowd.awake ??= new Awake(env.clock);
-    if (crowd.typical < 0) return;
+    this.#awake = env === undefined ? NO_PAUSES : crowd.awakeBy(env.clock);
+    if (env === undefined || crowd.typical < 0) return;
     this.#average = crowd.typical * (1 + SPREAD * env.random());
     this.#stamp = env.clock.now();
   }
 
   begin(flight: Flight): void {
-    const { startedAt } = flight;
-    this.#crowd.begin(this.#counted(1), startedAt);
-    flight.beganAt = this.#crowd.at(startedAt);
+    const { startedAt, weight = 1 } = flight;
+    const crowd = this.#crowd;
+    if (this.#count > 0 && weight !== this.#weight) crowd.busy(-1, this.#weight);
+    if (this.#count === 0 || weight !== this.#weight) crowd.busy(1, weight);
+    this.#weight = weight;
+    crowd.begin(weight);
+    this.#counted(1);
+    this.#awake.begin(startedAt);
+    flight.beganAt = this.#awake.at(startedAt);
     flight.older = this.#newest;
     if (this.#newest === undefined) this.#oldest = flight;
     else this.#newest.newer = flight;
@@ -161,7 +176,11 @@ class PeakEwma implements Load {
   }
 
   end(flight: Flight, outcome: Outcome, now: number): void {
-    this.#crowd.end(this.#counted(-1));
+    const crowd = this.#crowd;
+    this.#counted(-1);
+    if (this.#count === 0) crowd.busy(-1, this.#weight);
+    crowd.end();
+    this.#awake.end();
     const { older, newer } = flight;
     if (older === undefined) this.#oldest = newer;
     else older.newer = newer;
@@ -192,8 +211,8 @@ class PeakEwma implements Load {
       }
     }
     // However it ended, it took at least so long: a caller that gives up on a stalled member teaches that, too.
-    const elapsed = this.#crowd.at(now) - flight.beganAt!;
-    CELL[0] = (now - this.#stamp) * this.#crowd.rate;
+    const elapsed = this.#awake.at(now) - flight.beganAt!;
+    CELL[0] = (now - this.#stamp) * crowd.rate;
     fade(CELL, 0);
     const left = CELL[0];
     const average = this.#average * left; // negative while unknown
@@ -206,7 +225,7 @@ class PeakEwma implements Load {
         added < SAMPLE ? this.#average + (elapsed - this.#average) * SAMPLE : average + elapsed * added;
     }
     this.#stamp = now;
-    if (outcome === 'success') this.#crowd.learn(this.#average, now);
+    if (outcome === 'success') crowd.learn(this.#average, now);
   }
 
   get suspect(): boolean {
@@ -233,8 +252,8 @@ class PeakEwma implements Load {
         cost *= Math.exp(-x);
       }
       const oldest = this.#oldest;
-      if (oldest !== undefined) cost = Math.max(cost, crowd.at(now) - oldest.beganAt!);
-      cost = Math.max(cost, LEAST) * (this.#crowding + crowd.shared);
+      if (oldest !== undefined) cost = Math.max(cost, this.#awake.at(now) - oldest.beganAt!);
+      cost = Math.max(cost, LEAST) * (this.#crowding + this.#weight * crowd.shared);
     }
     if (this.#penalty !== 0) cost *= 1 + this.#penaltyAt(now);
     costs[at] = cost;
@@ -246,12 +265,11 @@ class PeakEwma implements Load {
     this.#penalty = this.#streak = this.#aloneUntil = 0;
   }
 
-  /** One more in flight, or one less. Answers how many there are. */
-  #counted(by: 1 | -1): number {
+  /** One more in flight, or one less: a heavier one is meant to have more. */
+  #counted(by: 1 | -1): void {
     this.#count += by;
     const next = this.#count + 1;
-    this.#crowding = next * Math.sqrt(next);
-    return this.#count;
+    this.#crowding = next === 1 ? 1 : next * Math.sqrt((next * this.#crowd.weight) / this.#weight);
   }
 
   #penaltyAt(now: number): number {
@@ -261,6 +279,9 @@ class PeakEwma implements Load {
     return left < 0.01 ? 0 : left;
   }
 }
+
+/** For loads that are used without a client. */
+const NO_PAUSES = /* @__PURE__ */ new Awake();
 
 /** For one number at a time. */
 const CELL = /* @__PURE__ */ new Float64Array(1);

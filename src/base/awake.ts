@@ -1,14 +1,18 @@
 import type { Clock, Timer } from './env.ts';
 
-/** How often it looks whether the process is awake, in ms; and how rarely at most, while nobody begins to wait. */
+/** How often it looks whether the process is awake, in ms; ever more rarely while nobody begins to wait, and at last no more. */
 const OFTEN = 10;
 const RARELY = 1000;
-/** A timer may be so late, in ms, and nothing is the matter. */
+/** A timer may be so late, in ms, and so many times as late as it usually is, and nothing is the matter. */
 const SLACK = 2;
+const UNUSUAL = 2;
+/** What one more lateness counts for in the usual one. */
+const NEWS = 1 / 16;
 
 /**
  * A time that stands still while this process does: while it computes, collects garbage, or is not given the processor.
- * Answers that came in meanwhile are read only afterwards, all of them, which says nothing of those who sent them.
+ * Answers that came in meanwhile are read only afterwards, all of them, which says nothing of those who sent them. A
+ * process that is busy all the time does not stand still: what is usual takes nothing off.
  *
  * A timer that is overdue gives it away. There is one only while somebody waits, and it keeps no process alive. Where the
  * clock has none that can be set again, or a test fakes it, this is the clock's own time.
@@ -19,20 +23,26 @@ export class Awake {
   /** When the timer is due; `Infinity` while it is not set. */
   #due = Number.POSITIVE_INFINITY;
   #period = OFTEN;
+  /** How late it may be. */
+  #slack = SLACK;
+  #late = 0;
   /** How long it has stood still so far, in ms. */
   #stood = 0;
   #waiting = 0;
   /** Whether somebody began to wait since the timer was set. */
   #news = false;
+  /** Has the timer set soon. */
+  #wake: (() => void) | undefined;
 
   constructor(clock?: Clock) {
     this.#clock = clock;
     this.#timer = clock?.timer?.(() => this.#ring());
+    if (this.#timer !== undefined) this.#sleep();
   }
 
   /** What it says when the clock says `now`, in ms. */
   at(now: number): number {
-    const late = now - this.#due - SLACK;
+    const late = now - this.#due - this.#slack;
     return now - this.#stood - (late > 0 ? late : 0);
   }
 
@@ -40,7 +50,9 @@ export class Awake {
   begin(now: number): void {
     this.#waiting++;
     this.#news = true;
-    if (this.#due > now + 2 * OFTEN) this.#set(OFTEN, now);
+    if (this.#due > now + 2 * OFTEN) this.#rouse(now);
+    // Nobody is away so long and begins something all the while: the timer is lost, or its clock is not the platform's.
+    else if (now - this.#due > RARELY) this.#ring();
   }
 
   /** Somebody waits no longer. */
@@ -48,24 +60,52 @@ export class Awake {
     this.#waiting--;
   }
 
-  #set(ms: number, now: number): void {
+  /**
+   * Waits for somebody to begin. Timers follow who sets them: whose call it is that does is not to be kept in memory for as
+   * long as there are others. So it is done in a continuation of whoever made this.
+   */
+  #sleep(): void {
+    const begun = new Promise<void>(wake => {
+      this.#wake = wake;
+    });
+    void begun.then(() => {
+      this.#sleep();
+      this.#catchUp(this.#clock!.now());
+      this.#set(OFTEN);
+    });
+  }
+
+  #rouse(now: number): void {
+    if (this.#wake === undefined || this.#timer!.faked?.()) return;
+    this.#due = now + OFTEN; // as if it were set: the process may stand still before it is
+    this.#wake();
+  }
+
+  #catchUp(now: number): void {
+    this.#stood = now - this.at(now);
+  }
+
+  #set(ms: number): void {
     const timer = this.#timer;
+    this.#due = Number.POSITIVE_INFINITY;
+    this.#news = false;
     if (timer === undefined || timer.faked?.()) return;
     if (timer.set(ms)) {
       timer.unref();
       this.#period = ms;
-      this.#due = now + ms;
+      this.#due = this.#clock!.now() + ms;
     } else {
-      this.#timer = undefined;
+      this.#timer = this.#wake = undefined;
     }
   }
 
   #ring(): void {
     const now = this.#clock!.now();
-    this.#stood = now - this.at(now);
-    this.#due = Number.POSITIVE_INFINITY;
-    if (this.#waiting === 0) return;
-    this.#set(this.#news ? OFTEN : Math.min(RARELY, 2 * this.#period), now);
-    this.#news = false;
+    this.#catchUp(now);
+    this.#late += (Math.max(0, now - this.#due) - this.#late) * NEWS;
+    this.#slack = SLACK + UNUSUAL * this.#late;
+    const next = this.#news ? OFTEN : 2 * this.#period;
+    if (this.#waiting > 0 && next <= RARELY) this.#set(next);
+    else this.#due = Number.POSITIVE_INFINITY;
   }
 }

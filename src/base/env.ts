@@ -50,10 +50,13 @@ const LONGEST = 0x7fffffff;
 
 /**
  * After a stall of the process, Node fires timers before it reads sockets: time would run out for answers that have
- * been there all along. An immediate comes after the sockets.
+ * been there all along. An immediate comes after the sockets; it is the one that was there when the timer was set, for a
+ * test may fake it since, and call nobody back.
  */
-const afterSockets = (callback: () => void): void =>
-  typeof setImmediate === 'function' ? setImmediate(callback) : callback();
+const afterSockets = (immediate: typeof setImmediate, callback: () => void): void =>
+  typeof immediate === 'function' ? immediate(callback) : callback();
+const immediateNow = (): typeof setImmediate =>
+  typeof setImmediate === 'function' ? setImmediate : undefined;
 
 const once = (ms: number, callback: () => void, background: boolean): (() => void) => {
   if (ms > LONGEST) return () => {};
@@ -61,7 +64,8 @@ const once = (ms: number, callback: () => void, background: boolean): (() => voi
   const fire = (): void => {
     if (!off) callback();
   };
-  const pending = setTimeout(() => afterSockets(fire), ms);
+  const immediate = immediateNow();
+  const pending = setTimeout(() => afterSockets(immediate, fire), ms);
   if (background) pending.unref?.();
   return () => {
     off = true;
@@ -73,6 +77,7 @@ const once = (ms: number, callback: () => void, background: boolean): (() => voi
 const platform = performance;
 const begin = setTimeout;
 const end = clearTimeout;
+const immediate = immediateNow();
 
 /** Whether somebody's test has put timers of its own in their place, and perhaps a clock, or perhaps not. */
 const faked = (): boolean => setTimeout !== begin;
@@ -89,9 +94,11 @@ const again = (callback: (at: number) => void): Timer => {
       end(pending);
       const fire = (): void => {
         const at = now();
-        afterSockets(() => {
+        afterSockets(immediate, () => {
           // When it was due and is set anew before the immediate, that is none of what it was set for.
-          if (pending === timeout) callback(at);
+          if (pending !== timeout) return;
+          pending = undefined; // it keeps what it was set in
+          callback(at);
         });
       };
       const timeout = ms > LONGEST ? undefined : begin(fire, ms);

@@ -39,6 +39,8 @@ export interface LoadReport {
 /** An attempt as a load sees it. A load that links its flights in a list may use the two neighbours. */
 export interface Flight {
   readonly startedAt: number;
+  /** The weight of the member that it is at. Default: 1. */
+  readonly weight?: number;
   /** When it began by a time of the load's own; for that to note down. */
   beganAt?: number;
   older: Flight | undefined;

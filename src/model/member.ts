@@ -201,6 +201,10 @@ export class Attempt implements Flight {
     return this.member.endpoint;
   }
 
+  get weight(): number {
+    return this.member.weight;
+  }
+
   /** Hands on what the member told of how busy it is, if the balancer's loads take reports. */
   report(report: LoadReport): void {
     const { clock, observer } = this.#site;

@@ -18,12 +18,29 @@ describe("the platform's timer", () => {
         setImmediate(callback);
       },
     });
+    vi.resetModules(); // it takes the platform's timers as it finds them
     try {
+      const { systemClock } = await import('../../src/base/env.ts');
       systemClock.timer!(said).set(1);
       expect(await at).toBeLessThanOrEqual(fired);
       expect(fired).toBeLessThan(held);
     } finally {
       Object.assign(globalThis, { setImmediate });
+    }
+  });
+
+  test('is heard though a test fakes the timers before it has rung', async () => {
+    const rung = new Promise<void>(resolve => {
+      systemClock.timer!(() => resolve()).set(1);
+    });
+    const after = new Promise<void>(resolve => {
+      systemClock.after(1, resolve);
+    });
+    vi.useFakeTimers();
+    try {
+      await Promise.all([rung, after]);
+    } finally {
+      vi.useRealTimers();
     }
   });
 
