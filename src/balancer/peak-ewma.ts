@@ -53,6 +53,8 @@ class Crowd {
   #inFlight = 0;
   #busy = 0;
   #busyWeight = 0;
+  /** Of how many the average weight is. */
+  #weighed = 0;
   readonly #awake = new WeakMap<Clock, Awake>();
 
   constructor(rate: number) {
@@ -68,7 +70,8 @@ class Crowd {
 
   /** An attempt begins at one of such a weight. */
   begin(weight: number): void {
-    this.weight = this.weight === 0 ? weight : this.weight + (weight - this.weight) * NEWS;
+    this.#weighed = Math.min(this.#weighed + 1, WEIGHED);
+    this.weight += (weight - this.weight) / this.#weighed;
     this.#inFlight++;
     this.#share();
   }
@@ -91,6 +94,11 @@ class Crowd {
     this.seenAt = now;
   }
 
+  /** What would be shared if one that is idle had an attempt, too. */
+  sharedWith(weight: number): number {
+    return (SHARED * (this.#inFlight - this.#busy)) / (this.#busyWeight + weight);
+  }
+
   #share(): void {
     this.shared = this.#busyWeight > 0 ? (SHARED * (this.#inFlight - this.#busy)) / this.#busyWeight : 0;
   }
@@ -98,6 +106,8 @@ class Crowd {
 
 /** What one more latency counts for in the typical one. */
 const NEWS = 1 / 32;
+/** Over how many calls weights are averaged, so that one of them never makes a member look lighter than it did. */
+const WEIGHED = 1024;
 /** How far up at most chance puts a newcomer, lest all clients try it in the same moment. */
 const SPREAD = 1;
 /** What a member that asks to be left alone costs at least, in times of its latency. */
@@ -108,6 +118,8 @@ const ALONE = 1000;
  * cheap whenever it is idle and many calls come at once: what others have in flight is most often no queue.
  */
 const SHARED = 3;
+/** What the first attempt at an idle member adds to what multiplies its latency at least, in times of what did before. */
+const FIRST = 1.8;
 /**
  * What one success counts for in the average at least: a peak of this process's own making (it stood still, and so all
  * members looked slow) is forgotten after some hundred calls that went well. A member that gets no calls keeps its peak.
@@ -253,7 +265,12 @@ class PeakEwma implements Load {
       }
       const oldest = this.#oldest;
       if (oldest !== undefined) cost = Math.max(cost, this.#awake.at(now) - oldest.beganAt!);
-      cost = Math.max(cost, LEAST) * (this.#crowding + this.#weight * crowd.shared);
+      const weight = this.#weight;
+      let shared = weight * crowd.shared;
+      // Once it has an attempt it is one of those among whom they are shared, and must not cost less by it.
+      if (this.#count === 0 && shared > 0)
+        shared = Math.min(shared, weight * crowd.sharedWith(weight) + this.#crowding * FIRST);
+      cost = Math.max(cost, LEAST) * (this.#crowding + shared);
     }
     if (this.#penalty !== 0) cost *= 1 + this.#penaltyAt(now);
     costs[at] = cost;
@@ -269,7 +286,8 @@ class PeakEwma implements Load {
   #counted(by: 1 | -1): void {
     this.#count += by;
     const next = this.#count + 1;
-    this.#crowding = next === 1 ? 1 : next * Math.sqrt((next * this.#crowd.weight) / this.#weight);
+    const crowding = next * Math.sqrt((next * this.#crowd.weight) / this.#weight);
+    this.#crowding = next === 1 ? Math.min(1, crowding) : crowding;
   }
 
   #penaltyAt(now: number): number {

@@ -14,7 +14,7 @@ export function pointsOf(id: string, count: number, hash: HashFunction): Uint32A
  * Points on a circle of 2^32 places, each owned by a slot. Immutable: a change makes another. Equal points are all
  * kept, in the order that `before` gives their owners.
  *
- * A bucket is the places that share their highest bits, of which there are about as many as half the points, and at least
+ * A bucket is the places that share their highest bits, of which there are about as many as a quarter of the points, and at least
  * as many as slots. `#index[b]` is the position of the first point in or after bucket b. `#points` holds 32 bits for each
  * point, by place: what its bucket does not say of its place, and its owner below that. So a look-up reads two neighbours
  * in either; and a change, which copies all, takes as long as so much memory takes.
@@ -196,8 +196,8 @@ function precedes(point: number, other: number, bits: number, before: Before): b
   return before(point & owners, other & owners);
 }
 
-/** So many bits that there is a bucket for each two points, and one for each slot; one at the least: a shift by 32 is none. */
-const bitsFor = (count: number, slots: number): number => Math.max(1, log2(count) - 1, log2(slots));
+/** So many bits that there is a bucket for each two to four points, and one for each slot; one at the least: a shift by 32 is none. */
+const bitsFor = (count: number, slots: number): number => Math.max(1, log2(count) - 2, log2(slots));
 
 /** Rounded up. */
 const log2 = (number: number): number => (number < 2 ? 0 : 32 - Math.clz32(number - 1));

@@ -52,7 +52,7 @@ export class Awake {
     this.#news = true;
     if (this.#due > now + 2 * OFTEN) this.#rouse(now);
     // Nobody is away so long and begins something all the while: the timer is lost, or its clock is not the platform's.
-    else if (now - this.#due > RARELY) this.#ring();
+    else if (now - this.#due > RARELY) this.#ring(now);
   }
 
   /** Somebody waits no longer. */
@@ -69,9 +69,10 @@ export class Awake {
       this.#wake = wake;
     });
     void begun.then(() => {
+      const now = this.#clock!.now();
       this.#sleep();
-      this.#catchUp(this.#clock!.now());
-      this.#set(OFTEN);
+      this.#catchUp(now);
+      this.#set(OFTEN, now);
     });
   }
 
@@ -85,7 +86,7 @@ export class Awake {
     this.#stood = now - this.at(now);
   }
 
-  #set(ms: number): void {
+  #set(ms: number, now: number): void {
     const timer = this.#timer;
     this.#due = Number.POSITIVE_INFINITY;
     this.#news = false;
@@ -93,19 +94,18 @@ export class Awake {
     if (timer.set(ms)) {
       timer.unref();
       this.#period = ms;
-      this.#due = this.#clock!.now() + ms;
+      this.#due = now + ms;
     } else {
       this.#timer = this.#wake = undefined;
     }
   }
 
-  #ring(): void {
-    const now = this.#clock!.now();
+  #ring(now: number = this.#clock!.now()): void {
     this.#catchUp(now);
     this.#late += (Math.max(0, now - this.#due) - this.#late) * NEWS;
     this.#slack = SLACK + UNUSUAL * this.#late;
     const next = this.#news ? OFTEN : 2 * this.#period;
-    if (this.#waiting > 0 && next <= RARELY) this.#set(next);
+    if (this.#waiting > 0 && next <= RARELY) this.#set(next, now);
     else this.#due = Number.POSITIVE_INFINITY;
   }
 }
