@@ -94,9 +94,14 @@ class Crowd {
     this.seenAt = now;
   }
 
-  /** What would be shared if one that is idle had an attempt, too. */
-  sharedWith(weight: number): number {
-    return (SHARED * (this.#inFlight - this.#busy)) / (this.#busyWeight + weight);
+  /**
+   * The same at one that is idle. Once it has an attempt it is one of those among whom they are shared, and must not cost
+   * less by it.
+   */
+  sharedBy(weight: number): number {
+    const then = (SHARED * (this.#inFlight - this.#busy)) / (this.#busyWeight + weight);
+    const first = ALMOST * crowding(1, this.weight / weight) - 1;
+    return Math.min(weight * this.shared, weight * then + Math.max(0, Math.min(FIRST, first)));
   }
 
   #share(): void {
@@ -118,8 +123,19 @@ const ALONE = 1000;
  * cheap whenever it is idle and many calls come at once: what others have in flight is most often no queue.
  */
 const SHARED = 3;
-/** What the first attempt at an idle member adds to what multiplies its latency at least, in times of what did before. */
+/** What the first attempt at an idle member adds to what multiplies its latency, and a bit less, lest rounding tell. */
 const FIRST = 1.8;
+const ALMOST = 0.99;
+
+/**
+ * What one more attempt beside so many multiplies the latency by: more than in proportion, for where there is a queue it
+ * tells. One that is lighter than usual by such a factor is meant to have fewer.
+ */
+const crowding = (inFlight: number, lightness: number): number => {
+  const next = inFlight + 1;
+  return Math.max(1, next * Math.sqrt(next * lightness));
+};
+
 /**
  * What one success counts for in the average at least: a peak of this process's own making (it stood still, and so all
  * members looked slow) is forgotten after some hundred calls that went well. A member that gets no calls keeps its peak.
@@ -143,15 +159,14 @@ class PeakEwma implements Load {
   #average = -1;
   #stamp = 0;
   #count = 0;
-  /** What one more attempt multiplies the latency by: more than in proportion, for where there is a queue it tells. */
-  #crowding = 1;
-  /** Its weight as of its latest attempt; 0 before there is one. */
-  #weight = 0;
   /** As of #failedAt: the factor above 1. */
   #penalty = 0;
   /** The attempts outstanding, linked in the order they began. */
   #oldest: Flight | undefined = undefined;
   #newest: Flight | undefined = undefined;
+  #crowding = 1;
+  /** Its weight as of its latest attempt; 0 before there is one. */
+  #weight = 0;
   #failedAt = 0;
   /** Failures in a row. */
   #streak = 0;
@@ -265,12 +280,10 @@ class PeakEwma implements Load {
       }
       const oldest = this.#oldest;
       if (oldest !== undefined) cost = Math.max(cost, this.#awake.at(now) - oldest.beganAt!);
-      const weight = this.#weight;
-      let shared = weight * crowd.shared;
-      // Once it has an attempt it is one of those among whom they are shared, and must not cost less by it.
-      if (this.#count === 0 && shared > 0)
-        shared = Math.min(shared, weight * crowd.sharedWith(weight) + this.#crowding * FIRST);
-      cost = Math.max(cost, LEAST) * (this.#crowding + shared);
+      cost = Math.max(cost, LEAST);
+      // In this order, for most members are idle, and what is not asked for need not be in the nearest cache.
+      if (this.#count > 0) cost *= this.#crowding + this.#weight * crowd.shared;
+      else if (crowd.shared > 0) cost *= 1 + crowd.sharedBy(this.#weight);
     }
     if (this.#penalty !== 0) cost *= 1 + this.#penaltyAt(now);
     costs[at] = cost;
@@ -282,12 +295,9 @@ class PeakEwma implements Load {
     this.#penalty = this.#streak = this.#aloneUntil = 0;
   }
 
-  /** One more in flight, or one less: a heavier one is meant to have more. */
   #counted(by: 1 | -1): void {
     this.#count += by;
-    const next = this.#count + 1;
-    const crowding = next * Math.sqrt((next * this.#crowd.weight) / this.#weight);
-    this.#crowding = next === 1 ? Math.min(1, crowding) : crowding;
+    if (this.#count > 0) this.#crowding = crowding(this.#count, this.#crowd.weight / this.#weight);
   }
 
   #penaltyAt(now: number): number {
