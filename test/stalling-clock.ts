@@ -1,9 +1,5 @@
 import type { Clock } from 'fairlead/core';
-
-/** Lets promises settle, and those that wait for them. */
-const settled = async (): Promise<void> => {
-  for (let i = 0; i < 5; i++) await undefined;
-};
+import { settled } from 'fairlead/testing';
 
 /** A clock whose time can go on without a timer's firing, as while a process computes: `stall`. */
 export function stallingClock() {
