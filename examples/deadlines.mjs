@@ -1,6 +1,6 @@
 // A call with a deadline: servers learn how long they have, and no attempt is made that cannot be over in time.
 import { createServer } from 'node:http';
-import { createFetch, fixed, giveUpReasonOf, retry } from 'fairlead';
+import { createFetch, fixed, giveUpReasonOf, retry, systemEnv } from 'fairlead';
 
 /** Answers 503 so and so often, then 200, each time after so many ms. */
 async function instance(failures, ms) {
@@ -17,6 +17,7 @@ const fetch = createFetch({
   discovery: fixed(servers.map(server => `127.0.0.1:${server.address().port}`)),
   balancer: { picker: members => (call, now) => members.find(member => call.accepts(member, now)) }, // in their order
   policies: [retry({ attempts: 4, backoff: () => 2000 })],
+  env: { ...systemEnv, random: () => 0.5 }, // back-offs are drawn; here always half, for a short one would just fit
   timeout: 500, // all attempts and waits together
   attemptTimeout: 300,
   attemptHeader: 'x-attempt',
