@@ -1,6 +1,8 @@
 import { checkEnv, systemEnv } from './base/env.ts';
 import { bad, checkFunction, checkNumber } from './base/errors.ts';
 import { HeldClock } from './base/held-clock.ts';
+import { checkOptions, type Names } from './base/options.ts';
+import { FOLLOW_OPTIONS } from './discovery/follow.ts';
 import { Call, type CallOptions, type Repeatable, type Run, type Task } from './model/call.ts';
 import { anyError } from './model/outcome.ts';
 import { compose, type Policy } from './policy/policy.ts';
@@ -36,13 +38,36 @@ export interface Client {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
+/** What they are called. */
+export const CLIENT_OPTIONS: Names<ClientOptions> = {
+  ...{ discovery: 1, balancer: 1, breaker: 1, health: 1, classifier: 1, restore: 1 },
+  ...{ policies: 1, repeatable: 1, panic: 1, maxInFlight: 1, maxRefused: 1, readyTimeout: 1, follow: 1 },
+  ...{ observer: 1, env: 1 },
+};
+
+/** Those within options, too. */
+export function checkClientOptions<Options extends Pick<ClientOptions, 'panic' | 'follow'>>(
+  name: string,
+  options: Options,
+  names: Names<Options>,
+): Options {
+  const { panic, follow } = checkOptions(name, options, names);
+  if (typeof panic === 'object' && panic !== null) checkOptions('panic', panic, { below: 1, fail: 1 });
+  if (follow !== undefined) checkOptions('follow', follow, FOLLOW_OPTIONS);
+  return options;
+}
+
 /**
  * A client of one service, with nothing in it that is not named: what the package root's `createClient` adds by default,
  * the core leaves to you, and out of your bundle.
  *
  * @throws RangeError or TypeError that names the bad option
  */
-export function createClient(options: ClientOptions): Client {
+export const createClient = (options: ClientOptions): Client =>
+  clientOf(checkClientOptions('createClient', options, CLIENT_OPTIONS));
+
+/** For those who have checked what the options are called. */
+export function clientOf(options: ClientOptions): Client {
   const { env: outside = systemEnv, classifier = anyError, observer } = options;
   const { policies = [], repeatable = true } = options;
   if (!Array.isArray(policies)) throw bad('policies', policies, 'an array');
@@ -70,7 +95,8 @@ export function createClient(options: ClientOptions): Client {
     pool.close();
     throw error;
   }
-  const close = async ({ drain }: CloseOptions = {}): Promise<void> => {
+  const close = async (given: CloseOptions = {}): Promise<void> => {
+    const { drain } = checkOptions('close', given, { drain: 1 });
     if (drain === undefined) pool.close();
     else await pool.drain(checkNumber('close drain', drain, 0));
   };

@@ -1,13 +1,8 @@
 import { bad, checkFunction } from './base/errors.ts';
 import type { Names } from './base/options.ts';
-import type { CloseOptions } from './client.ts';
+import { type CloseOptions, checkClientOptions } from './client.ts';
 import type { Fault } from './model/observer.ts';
-import {
-  CLIENT_OPTIONS,
-  checkClientOptions,
-  EmittingClient,
-  type EmittingClientOptions,
-} from './observe/emitter.ts';
+import { EMITTING_OPTIONS, EmittingClient, type EmittingClientOptions } from './observe/emitter.ts';
 import {
   type BalancedInit,
   balancedFetch,
@@ -28,7 +23,7 @@ export interface FetchOptions extends Omit<EmittingClientOptions, 'repeatable'>,
 
 /** What they are called. */
 const FETCH_OPTIONS: Names<FetchOptions> = {
-  ...CLIENT_OPTIONS,
+  ...EMITTING_OPTIONS,
   ...{ fetch: 1, key: 1, protocol: 1, buffer: 1, attemptHeader: 1, deadlineHeader: 1, classify: 1 },
 };
 

@@ -3,7 +3,7 @@ import { below, checkEnv, type Env, inBackground, systemEnv } from './base/env.t
 import { bad, checkFunction, checkNumber, FairleadError } from './base/errors.ts';
 import { refusal } from './base/refusal.ts';
 import { rejected } from './base/rejection.ts';
-import { abortable, sleep } from './base/signal.ts';
+import { type AbortListener, abortable, sleep } from './base/signal.ts';
 import type { Discovery } from './discovery/discovery.ts';
 import { sameEndpoint } from './discovery/endpoints.ts';
 import { checkFollow, type FollowOptions, follow } from './discovery/follow.ts';
@@ -291,10 +291,8 @@ export class Pool {
   readonly hasUntried = (call: Call, now: number): boolean =>
     this.#active.some(member => member.free && !call.tried.includes(member) && member.available(now));
 
-  /** For policies: a call waits for its next attempt, or no longer does. */
-  readonly waits = (by: 1 | -1): void => {
-    this.#vitals.waiting += by;
-  };
+  /** For policies: a call waits, until what this answers is called. */
+  readonly waits = (listener: AbortListener): (() => void) => this.#runner.waits(listener);
 
   /** What a pick for such a call would do and why, changing nothing: plain data, for people and logs. */
   explain(call: Call): Explanation {
@@ -367,7 +365,7 @@ export class Pool {
     const until = clock.now() + ms;
     // Twice idle, for a call may be between two attempts.
     for (let idle = 0; idle < 2; ) {
-      idle = this.#vitals.inFlight === 0 && this.#vitals.waiting === 0 ? idle + 1 : 0;
+      idle = this.#vitals.inFlight === 0 && this.#runner.waiting === 0 ? idle + 1 : 0;
       const left = until - clock.now();
       if (left <= 0) break;
       if (idle < 2) await sleep(clock, Math.min(left, LOOK));

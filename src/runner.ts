@@ -15,6 +15,7 @@ export class Runner {
   readonly #classifier: Classifier;
   /** What runs and can be aborted. */
   readonly #races = new Chain<Race>();
+  readonly #waiting = new Set<AbortListener>();
   #halted: Error | undefined;
 
   constructor(site: Site, classifier: Classifier) {
@@ -26,10 +27,27 @@ export class Runner {
     return this.#halted !== undefined;
   }
 
-  /** Aborts what runs and can be aborted, which says nothing of the members. */
+  /** How many calls wait for their turn or their next attempt. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  /** A call waits, until what this answers is called, and hears of it if all is halted before. */
+  waits(listener: AbortListener): () => void {
+    this.#waiting.add(listener);
+    if (this.#halted !== undefined) void Promise.resolve().then(() => this.#awaitNothing());
+    return () => this.#waiting.delete(listener);
+  }
+
+  /** Aborts what runs and can be aborted, which says nothing of the members, and who waits. */
   halt(reason: Error): void {
     this.#halted = reason;
     for (let race = this.#races.oldest; race !== undefined; race = this.#races.oldest) race.aborted(reason);
+    this.#awaitNothing();
+  }
+
+  #awaitNothing(): void {
+    for (const listener of this.#waiting) listener.aborted(this.#halted);
   }
 
   /** Settles as the task does, or rejects as soon as the call is aborted, whether or not the task takes notice. */

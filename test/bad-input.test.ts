@@ -788,6 +788,7 @@ const FACTORIES: [string, (options: never) => unknown, object?][] = [
   ['nginxRing', nginxRing],
   ['haproxyRing', haproxyRing, { id: () => 1 }],
   ['createClient', root.createClient, { discovery }],
+  ['createClient', createClient, { discovery, balancer: roundRobin() }],
   ['createFetch', root.createFetch, { discovery }],
 ];
 
@@ -855,6 +856,10 @@ describe('an option that does not exist', () => {
     [
       () => root.createClient({ discovery, panic: { belo: 1 } } as never),
       'panic has no option belo; did you mean below?',
+    ],
+    [
+      () => createClient({ discovery, balancer: roundRobin(), timeout: 5 } as never),
+      'createClient has no option timeout; it has ',
     ],
     [
       () => root.createFetch({ discovery, follow: { emptyafter: 1 } } as never),

@@ -1,4 +1,13 @@
-import { consecutiveFailures, FairleadError, hedge, limit, retry, sleep, timeout } from 'fairlead/core';
+import {
+  consecutiveFailures,
+  FairleadError,
+  hedge,
+  limit,
+  type Policy,
+  retry,
+  sleep,
+  timeout,
+} from 'fairlead/core';
 import { describe, expect, test } from 'vitest';
 import { countedSignal, deferred, rig, running, watch } from './helpers.ts';
 
@@ -155,9 +164,48 @@ describe('close with drain', () => {
     await clock.advance(1000);
     const before = runs;
     // The rejection passes through as many promises as there were attempts.
-    for (let i = 0; i < 10; i++) await clock.advance(1000);
+    for (let i = 0; i < 10; i++) await clock.advance(0);
     expect([closed.state, call.state, runs]).toEqual(['resolved', 'rejected', before]);
     expect(call.value).toMatchObject({ code: 'CLOSED' });
+    expect(clock.pending).toBe(0);
+  });
+
+  const fails = async (): Promise<never> => {
+    throw new Error('always');
+  };
+  test.each([
+    ['its next attempt', 1, [retry({ backoff: () => 1e9 })], fails],
+    ['its turn', 2, [timeout(1e9), limit({ concurrency: 1, queue: 1, timeout: 1e9 })], never],
+  ] as const)('when the time is over, no call waits for %s any longer', async (_, count, policies, task) => {
+    const { client, clock } = rig(1, { policies });
+    const calls = Array.from({ length: count }, () => watch(client.run<never>(task)));
+    await clock.advance(0);
+    const closed = watch(client.close({ drain: 100 }));
+    await clock.advance(99);
+    expect(calls.map(({ state }) => state)).toEqual(calls.map(() => 'pending'));
+    await clock.advance(1);
+    await clock.advance(0);
+    expect(closed.state).toBe('resolved');
+    for (const { value } of calls) expect(value).toMatchObject({ code: 'CLOSED' });
+    expect([running(client), clock.pending]).toEqual([0, 0]);
+  });
+
+  test('who begins to wait only when the time is over does not do so either', async () => {
+    const { promise: opened, resolve: open } = deferred();
+    const gate: Policy = next => async (task, call) => {
+      if (call.key === 'late') await opened;
+      return next(task, call);
+    };
+    const { client, clock } = rig(1, { policies: [gate, limit({ concurrency: 1, queue: 1, timeout: 1e9 })] });
+    watch(client.run(never));
+    const late = watch(client.run(never, { key: 'late' }));
+    await clock.advance(0);
+    watch(client.close({ drain: 10 }));
+    await clock.advance(10);
+    expect(late.state).toBe('pending');
+    open();
+    await clock.advance(0);
+    expect(late.value).toMatchObject({ code: 'CLOSED' });
     expect(clock.pending).toBe(0);
   });
 
@@ -166,6 +214,9 @@ describe('close with drain', () => {
     for (const drain of [-1, Number.NaN, '5', null]) {
       await expect(client.close({ drain: drain as never })).rejects.toThrow('close drain');
     }
+    await expect(client.close({ drian: 5 } as never)).rejects.toThrow(
+      'close has no option drian; it has drain',
+    );
     const call = watch(client.run(async () => 1));
     await clock.advance(0);
     expect(call.value).toBe(1);

@@ -8,8 +8,6 @@ export class Vitals {
   refused = 0;
   /** Attempts that run, at members that have left, too. */
   inFlight = 0;
-  /** Calls that wait for their next attempt. */
-  waiting = 0;
   /** How many breakers may be heeded at once. */
   #limit = Number.POSITIVE_INFINITY;
   #heeded = 0;

@@ -2,15 +2,16 @@ import { EventEmitter } from 'eventemitter3';
 import type { Balancer } from '../balancer/balancer.ts';
 import { leastRequest } from '../balancer/least-request.ts';
 import { bad, checkNumber } from '../base/errors.ts';
-import { checkOptions, type Names } from '../base/options.ts';
+import type { Names } from '../base/options.ts';
 import { consecutiveFailures } from '../breaker/consecutive-failures.ts';
 import {
+  CLIENT_OPTIONS,
   type Client,
   type ClientOptions,
   type CloseOptions,
-  createClient as createCoreClient,
+  checkClientOptions,
+  clientOf,
 } from '../client.ts';
-import { FOLLOW_OPTIONS } from '../discovery/follow.ts';
 import type { MakeBreaker } from '../model/breaker.ts';
 import { type CallOptions, prompt, type Task } from '../model/call.ts';
 import { type Fault, type Observer, tell } from '../model/observer.ts';
@@ -44,24 +45,10 @@ export interface EmittingClientOptions extends Omit<ClientOptions, 'balancer' | 
 }
 
 /** What they are called. */
-export const CLIENT_OPTIONS: Names<EmittingClientOptions> = {
-  ...{ discovery: 1, balancer: 1, breaker: 1, health: 1, classifier: 1, restore: 1 },
-  ...{ policies: 1, repeatable: 1, timeout: 1, attemptTimeout: 1 },
-  ...{ panic: 1, maxInFlight: 1, maxRefused: 1, readyTimeout: 1, follow: 1 },
-  ...{ observer: 1, env: 1 },
+export const EMITTING_OPTIONS: Names<EmittingClientOptions> = {
+  ...CLIENT_OPTIONS,
+  ...{ timeout: 1, attemptTimeout: 1 },
 };
-
-/** Those within options, too. */
-export function checkClientOptions<Options extends Pick<EmittingClientOptions, 'panic' | 'follow'>>(
-  name: string,
-  options: Options,
-  names: Names<Options>,
-): Options {
-  const { panic, follow } = checkOptions(name, options, names);
-  if (typeof panic === 'object' && panic !== null) checkOptions('panic', panic, { below: 1, fail: 1 });
-  if (follow !== undefined) checkOptions('follow', follow, FOLLOW_OPTIONS);
-  return options;
-}
 
 /** The events of a client: what an `Observer` is told, under the same names. */
 export type ClientEvents = { [K in keyof Observer]-?: Parameters<NonNullable<Observer[K]>> };
@@ -110,7 +97,7 @@ export class EmittingClient extends EventEmitter<ClientEvents> implements Client
         return listen.apply(this, args);
       };
     }
-    this.#client = createCoreClient({
+    this.#client = clientOf({
       ...options,
       balancer,
       breaker,
@@ -175,7 +162,7 @@ type Tell = (first: unknown, second: unknown) => void;
  * @throws RangeError or TypeError that names the bad option
  */
 export const createClient = (options: EmittingClientOptions): EmittingClient =>
-  new EmittingClient(checkClientOptions('createClient', options, CLIENT_OPTIONS));
+  new EmittingClient(checkClientOptions('createClient', options, EMITTING_OPTIONS));
 
 /** An optional time-out. */
 const bound = (name: string, ms = Number.POSITIVE_INFINITY): Policy =>

@@ -3,11 +3,11 @@ import { Histogram } from '../base/histogram.ts';
 import { checkOptions } from '../base/options.ts';
 import { refusal } from '../base/refusal.ts';
 import { rejected } from '../base/rejection.ts';
-import type { AbortListener } from '../base/signal.ts';
 import { type Call, prompt, type Task } from '../model/call.ts';
 import { blame } from '../model/observer.ts';
 import type { AdaptiveLimit, MakeAdaptiveLimit } from './adaptive-limit.ts';
 import type { Policy } from './policy.ts';
+import { waiting } from './waiting.ts';
 import { type Order, type Waiter, WaitingLine } from './waiting-line.ts';
 import { watched } from './watched.ts';
 
@@ -101,10 +101,6 @@ export function limit(options: LimitOptions): Policy {
     const turn = (call: Call): Promise<number> =>
       new Promise((resolve, reject) => {
         if (call.aborted) return reject(call.reason);
-        const over = (): void => {
-          call.unlisten(listener);
-          context.waits?.(-1);
-        };
         const waiter: Waiter = {
           enter() {
             over();
@@ -119,15 +115,10 @@ export function limit(options: LimitOptions): Policy {
         };
         const place = line.join(waiter, clock.now());
         if (place === undefined) return reject(refused(call, `, and ${queue} waiting`));
-        const listener: AbortListener = {
-          aborted(reason) {
-            line.leave(place);
-            over();
-            reject(reason);
-          },
-        };
-        context.waits?.(1);
-        call.listen(listener);
+        const over = waiting(call, context, reason => {
+          line.leave(place);
+          reject(reason);
+        });
       });
 
     return prompt((task, call) => {

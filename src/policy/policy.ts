@@ -1,4 +1,5 @@
 import type { Env } from '../base/env.ts';
+import type { AbortListener } from '../base/signal.ts';
 import type { Breaker } from '../model/breaker.ts';
 import type { Call, Run } from '../model/call.ts';
 import type { Observer } from '../model/observer.ts';
@@ -14,8 +15,11 @@ export interface PolicyContext extends Env {
   ready?(call: Call): Promise<void> | undefined;
   /** A breaker round the service, for the pool to show, save and restore. */
   enlist?(breaker: Breaker): void;
-  /** A call waits for its next attempt (1), or no longer does (-1): a client that drains waits for it. */
-  waits?(by: 1 | -1): void;
+  /**
+   * A call waits for its turn or its next attempt, until what this answers is called: a client that drains waits for it, and
+   * tells the listener when it has done so for as long as it may.
+   */
+  waits?(listener: AbortListener): () => void;
 }
 
 /** Adds behaviour around running a task. Made once per client; the `Run` it answers serves all calls. */

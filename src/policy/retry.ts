@@ -3,7 +3,6 @@ import { isUnsent } from '../base/failure-kind.ts';
 import { Histogram } from '../base/histogram.ts';
 import { checkOptions } from '../base/options.ts';
 import { rejection } from '../base/rejection.ts';
-import { sleep } from '../base/signal.ts';
 import { type Call, prompt, type Task } from '../model/call.ts';
 import { blame, type GiveUpReason, guarded, tell } from '../model/observer.ts';
 import { gaveUp } from './give-up.ts';
@@ -11,6 +10,7 @@ import type { Policy } from './policy.ts';
 import { promised } from './promised.ts';
 import { purseOf } from './purse.ts';
 import type { RetryBudget } from './retry-budget.ts';
+import { waiting } from './waiting.ts';
 
 export interface RetryOptions {
   /**
@@ -179,18 +179,24 @@ export function retry(options: RetryOptions = {}): Policy {
       if (threw) throw result;
       return result as T;
     };
-    const pause = async (call: Call, delay: number, now: number): Promise<void> => {
-      const waits = (by: 1 | -1, at: number): void => {
-        context.waits?.(by);
-        if (purse) guarded(observer, 'policy', () => purse.waits?.(by, at));
-      };
-      waits(1, now);
-      try {
-        await sleep(clock, delay, call.signal);
-      } finally {
-        waits(-1, clock.now());
-      }
-    };
+    const pause = (call: Call, delay: number, now: number): Promise<void> =>
+      new Promise((resolve, reject) => {
+        if (call.aborted) return reject(call.reason);
+        const counts = (by: 1 | -1, at: number): void => {
+          if (purse) guarded(observer, 'policy', () => purse.waits?.(by, at));
+        };
+        const over = waiting(call, context, reason => {
+          cancel();
+          counts(-1, clock.now());
+          reject(reason);
+        });
+        const cancel = clock.after(delay, () => {
+          over();
+          counts(-1, clock.now());
+          resolve();
+        });
+        counts(1, now);
+      });
 
     // No async function: where the first run succeeds, that would be a third of all that a call allocates.
     const run = <T>(task: Task<T>, call: Call): Promise<T> => {
