@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import {
+  Call,
   consecutiveFailures,
   createClient,
   createRing,
@@ -12,6 +13,7 @@ import {
   limit,
   maglev,
   outliers,
+  Pool,
   p2c,
   peakEwma,
   random,
@@ -308,9 +310,33 @@ const PARTS = {
       return () => client.run(task);
     };
     const health = healthChecks({ check: async () => true });
+    /** What no call with a time-out can do without: a member, a signal, a promise and what the member learns. Nothing is counted. */
+    const byHand = async () => {
+      const discovery = fixed(endpointsOf(10));
+      const balancer = p2c({ load: peakEwma() });
+      const pool = new Pool({ discovery, balancer, breaker: outliers(), health, maxInFlight: 100 });
+      await pool.ready();
+      return () => {
+        const attempt = pool.pick(new Call());
+        const end = (outcome, error) => attempt.end(outcome, error);
+        return new Promise((resolve, reject) => {
+          task(attempt.endpoint, new AbortController().signal).then(
+            value => {
+              end('success');
+              resolve(value);
+            },
+            error => {
+              end('failure', error);
+              reject(error);
+            },
+          );
+        });
+      };
+    };
     const results = await measure(
       {
         base: await open(),
+        byHand: await byHand(),
         outliers: await open({ breaker: outliers() }),
         health: await open({ health }),
         maxInFlight: await open({ maxInFlight: 100 }),
@@ -354,6 +380,11 @@ const PARTS = {
       beside('and hedge', 'hedge'),
       beside('and a time-out of the attempt', 'attempt'),
       beside('and time-outs of attempt and call', 'both'),
+      row(
+        'pool.pick, a signal, a promise, attempt.end and nothing else, by hand',
+        results.byHand,
+        results.base,
+      ),
       beside('all of these but hedge and time-outs', 'untimed'),
       beside('and five policies that do nothing', 'nothing'),
       beside('and these with a controller and a race', 'race'),
@@ -363,6 +394,23 @@ const PARTS = {
         results.all,
         results.attempt,
       ),
+    ];
+  },
+
+  // What `idle` measures, done by one function that can do nothing else.
+  async fused() {
+    const { fused } = await import('./peers/fused.mjs');
+    const task = async ({ port }) => port;
+    const health = healthChecks({ check: async () => true });
+    const given = () => ({ discovery: fixed(endpointsOf(10)), balancer: p2c({ load: peakEwma() }) });
+    const client = createClient({ ...given(), breaker: consecutiveFailures(), policies: [retry()] });
+    await client.ready();
+    const { base, all } = await measure(
+      { base: () => client.run(task), all: await fused({ ...given(), health, task }) },
+      { wait: true, ms: 50, rounds: 15 },
+    );
+    return [
+      row('all of resilience fused by hand (client.run: p2c, peakEwma, breaker, retry, budget)', all, base),
     ];
   },
 
@@ -412,7 +460,10 @@ const PARTS = {
   },
 };
 
-const NAMES = [...Object.keys(PARTS), 'bytes'];
+// `fused` runs the sources as they are.
+const NAMES = [...Object.keys(PARTS), 'bytes'].filter(
+  name => name !== 'fused' || process.features.typescript,
+);
 const asked = process.argv.slice(2);
 const [part] = asked;
 if (part === 'bytes' && asked.length === 1) {
