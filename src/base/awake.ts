@@ -31,13 +31,10 @@ export class Awake {
   #waiting = 0;
   /** Whether somebody began to wait since the timer was set. */
   #news = false;
-  /** Has the timer set soon. */
-  #wake: (() => void) | undefined;
 
   constructor(clock?: Clock) {
     this.#clock = clock;
     this.#timer = clock?.timer?.(() => this.#ring());
-    if (this.#timer !== undefined) this.#sleep();
   }
 
   /** What it says when the clock says `now`, in ms. */
@@ -50,7 +47,7 @@ export class Awake {
   begin(now: number): void {
     this.#waiting++;
     this.#news = true;
-    if (this.#due > now + 2 * OFTEN) this.#rouse(now);
+    if (this.#due > now + 2 * OFTEN) this.#set(OFTEN, now);
     // Nobody is away so long and begins something all the while: the timer is lost, or its clock is not the platform's.
     else if (now - this.#due > RARELY) this.#ring(now);
   }
@@ -58,28 +55,6 @@ export class Awake {
   /** Somebody waits no longer. */
   end(): void {
     this.#waiting--;
-  }
-
-  /**
-   * Waits for somebody to begin. Timers follow who sets them: whose call it is that does is not to be kept in memory for as
-   * long as there are others. So it is done in a continuation of whoever made this.
-   */
-  #sleep(): void {
-    const begun = new Promise<void>(wake => {
-      this.#wake = wake;
-    });
-    void begun.then(() => {
-      const now = this.#clock!.now();
-      this.#sleep();
-      this.#catchUp(now);
-      this.#set(OFTEN, now);
-    });
-  }
-
-  #rouse(now: number): void {
-    if (this.#wake === undefined || this.#timer!.faked?.()) return;
-    this.#due = now + OFTEN; // as if it were set: the process may stand still before it is
-    this.#wake();
   }
 
   #catchUp(now: number): void {
@@ -96,7 +71,7 @@ export class Awake {
       this.#period = ms;
       this.#due = now + ms;
     } else {
-      this.#timer = this.#wake = undefined;
+      this.#timer = undefined;
     }
   }
 

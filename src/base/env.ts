@@ -86,29 +86,66 @@ const now = (): number => (faked() ? performance : platform).now();
 /**
  * Where a timer cannot be told to keep nothing alive, it may not outlive what it was set for either: it is not shared.
  * Whoever waits by the platform's timers does so to the end, whatever they are replaced by meanwhile.
+ *
+ * Timers follow who sets them (`AsyncLocalStorage`). A call is not to be kept in memory for as long as others come after it, so
+ * it is set in a continuation of whoever made it; but for the first time, which shows whether it can be.
  */
 const again = (callback: (at: number) => void): Timer => {
   let pending: Timeout | undefined;
+  let held = true;
+  let shared = false;
+  /** What it is to be set to, if it is. */
+  let asked: number | undefined;
+  let wake: () => void;
+  const sleep = (): void => {
+    const waking = new Promise<void>(resolve => {
+      wake = resolve;
+    });
+    void waking.then(() => {
+      sleep();
+      if (asked !== undefined) start(asked);
+    });
+  };
+  const start = (ms: number): void => {
+    asked = undefined;
+    const fire = (): void => {
+      const at = now();
+      afterSockets(immediate, () => {
+        // When it was due and is set anew before the immediate, that is none of what it was set for.
+        if (pending !== timeout) return;
+        pending = undefined;
+        callback(at);
+      });
+    };
+    const timeout = begin(fire, ms);
+    pending = timeout;
+    if (!held) timeout.unref?.();
+  };
+  sleep();
   return {
     set(ms) {
       end(pending);
-      const fire = (): void => {
-        const at = now();
-        afterSockets(immediate, () => {
-          // When it was due and is set anew before the immediate, that is none of what it was set for.
-          if (pending !== timeout) return;
-          pending = undefined; // it keeps what it was set in
-          callback(at);
-        });
-      };
-      const timeout = ms > LONGEST ? undefined : begin(fire, ms);
-      pending = timeout;
-      if (timeout === undefined || timeout.ref) return true;
-      end(timeout);
-      return false;
+      pending = asked = undefined;
+      held = true;
+      if (ms > LONGEST) return true;
+      if (shared) {
+        asked = ms;
+        wake();
+        return true;
+      }
+      start(ms);
+      shared = pending!.ref !== undefined;
+      if (!shared) end(pending);
+      return shared;
     },
-    ref: () => pending?.ref?.(),
-    unref: () => pending?.unref?.(),
+    ref() {
+      held = true;
+      pending?.ref?.();
+    },
+    unref() {
+      held = false;
+      pending?.unref?.();
+    },
     faked,
   };
 };

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { systemClock } from 'fairlead/core';
 import { describe, expect, test, vi } from 'vitest';
 
@@ -64,6 +65,53 @@ describe("the platform's timer", () => {
     timer.unref();
   });
 
+  test('that is told, before it is so much as set again, to keep nothing alive, or not to ring at the time before, obeys', async () => {
+    const rung: string[] = [];
+    const timer = systemClock.timer!(() => rung.push('rang'));
+    timer.set(60_000);
+    timer.unref();
+    timer.set(60_000);
+    timer.unref();
+    timer.set(1);
+    timer.set(1e12);
+    await undefined;
+    const over = new Promise<void>(resolve => systemClock.after(5, resolve));
+    timer.set(60_000);
+    timer.unref();
+    await over;
+    expect(rung).toEqual([]);
+    const held = process.getActiveResourcesInfo().filter(name => name === 'Timeout').length;
+    timer.ref();
+    expect(process.getActiveResourcesInfo().filter(name => name === 'Timeout')).toHaveLength(held + 1);
+    timer.unref();
+    expect(process.getActiveResourcesInfo().filter(name => name === 'Timeout')).toHaveLength(held);
+  });
+
+  test('that is set over and over does not keep the asynchronous context of a call in which it was', async () => {
+    const { setTimeout } = globalThis;
+    const store = new AsyncLocalStorage<string>();
+    const contexts: (string | undefined)[] = [];
+    Object.assign(globalThis, {
+      setTimeout(callback: () => void, ms: number) {
+        contexts.push(store.getStore());
+        return setTimeout(callback, ms);
+      },
+    });
+    vi.resetModules();
+    try {
+      const { systemClock } = await import('../../src/base/env.ts');
+      const timer = store.run('client', () => systemClock.timer!(() => {}));
+      for (const call of ['first', 'second', 'third']) {
+        store.run(call, () => timer.set(60_000));
+        await undefined;
+      }
+      expect(contexts).toEqual(['first', 'client', 'client']);
+      timer.unref();
+    } finally {
+      Object.assign(globalThis, { setTimeout });
+    }
+  });
+
   test('says so where it could not be told to keep nothing alive, and is not set', async () => {
     const { setTimeout, clearTimeout } = globalThis;
     const cleared: unknown[] = [];
@@ -98,6 +146,8 @@ describe("the platform's timer", () => {
       timer.set(100);
       due[0]!();
       timer.set(50);
+      soon[0]!();
+      await undefined;
       soon[0]!();
       expect(rung).toBe(0);
       due[1]!();
