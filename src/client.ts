@@ -6,7 +6,8 @@ import { FOLLOW_OPTIONS } from './discovery/follow.ts';
 import { Call, type CallOptions, type Repeatable, type Run, type Task } from './model/call.ts';
 import { anyError } from './model/outcome.ts';
 import { compose, type Policy } from './policy/policy.ts';
-import { Pool, type PoolOptions } from './pool.ts';
+import { Pool } from './pool.ts';
+import type { PoolOptions } from './pool-options.ts';
 
 export interface ClientOptions extends PoolOptions {
   /** What happens around an attempt, outermost first. Default: nothing. */

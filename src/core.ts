@@ -59,6 +59,7 @@ export {
 } from './discovery/registry.ts';
 export type { Explanation, MemberExplanation } from './explain.ts';
 export { type HealthCheckOptions, healthChecks } from './health/health-checks.ts';
+export type { MemberState } from './membership.ts';
 export {
   alwaysClosed,
   type Breaker,
@@ -108,4 +109,5 @@ export { type RetryBudget, type RetryBudgetOptions, retryBudget } from './policy
 export { serviceBreaker } from './policy/service-breaker.ts';
 export { type ThrottleOptions, throttle } from './policy/throttle.ts';
 export { timeout } from './policy/timeout.ts';
-export { type MemberState, type PanicOptions, Pool, type PoolOptions } from './pool.ts';
+export { Pool } from './pool.ts';
+export type { PanicOptions, PoolOptions } from './pool-options.ts';

@@ -5,7 +5,7 @@ export const OUT = 'scripts/mutation/.out';
 export default {
   mutate: [
     'src/{breaker,health,policy}/**/*.ts',
-    'src/{pool,runner,explain}.ts',
+    'src/{pool,pool-options,membership,runner,explain}.ts',
     'src/base/{abort,awake,chain,deadlines}.ts',
   ],
   testRunner: 'in-process',
