@@ -96,8 +96,9 @@ export function clientOf(options: ClientOptions): Client {
     pool.close();
     throw error;
   }
-  const close = async (given: CloseOptions = {}): Promise<void> => {
-    const { drain } = checkOptions('close', given, { drain: 1 });
+  // What is no object is none: `close` serves as a callback, too.
+  const close = async (given?: CloseOptions): Promise<void> => {
+    const drain = given?.drain;
     if (drain === undefined) pool.close();
     else await pool.drain(checkNumber('close drain', drain, 0));
   };

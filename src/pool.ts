@@ -243,8 +243,8 @@ export class Pool {
   }
 
   /**
-   * Closes, waits for the calls that run, for so many ms at most, and then aborts those that have a signal or a time-out to
-   * be aborted by, and those that wait. There is no further retry.
+   * Closes, waits for the calls that run or wait, for so many ms at most, and then aborts those that have a signal or a
+   * time-out to be aborted by, and those that wait for their turn or their next attempt. There is no further retry.
    */
   async drain(ms: number): Promise<void> {
     this.close();

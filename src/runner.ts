@@ -2,7 +2,7 @@ import { Chain, type Link } from './base/chain.ts';
 import { bad } from './base/errors.ts';
 import type { FailureKind } from './base/failure-kind.ts';
 import { rejected, rejection } from './base/rejection.ts';
-import type { AbortListener } from './base/signal.ts';
+import { type AbortListener, tellAll } from './base/signal.ts';
 import type { Call, Task } from './model/call.ts';
 import type { Endpoint } from './model/endpoint.ts';
 import type { Attempt, Site } from './model/member.ts';
@@ -47,7 +47,7 @@ export class Runner {
   }
 
   #awaitNothing(): void {
-    for (const listener of this.#waiting) listener.aborted(this.#halted);
+    guarded(this.#site.observer, 'policy', () => tellAll(this.#waiting, this.#halted));
   }
 
   /** Settles as the task does, or rejects as soon as the call is aborted, whether or not the task takes notice. */

@@ -857,6 +857,7 @@ describe('an option that does not exist', () => {
       () => root.createClient({ discovery, panic: { belo: 1 } } as never),
       'panic has no option belo; did you mean below?',
     ],
+    [() => root.createClient({ discovery, clock: {} } as never), 'createClient has no option clock; it has '],
     [
       () => createClient({ discovery, balancer: roundRobin(), timeout: 5 } as never),
       'createClient has no option timeout; it has ',

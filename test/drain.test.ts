@@ -170,24 +170,42 @@ describe('close with drain', () => {
     expect(clock.pending).toBe(0);
   });
 
-  const fails = async (): Promise<never> => {
-    throw new Error('always');
-  };
-  test.each([
-    ['its next attempt', 1, [retry({ backoff: () => 1e9 })], fails],
-    ['its turn', 2, [timeout(1e9), limit({ concurrency: 1, queue: 1, timeout: 1e9 })], never],
-  ] as const)('when the time is over, no call waits for %s any longer', async (_, count, policies, task) => {
-    const { client, clock } = rig(1, { policies });
-    const calls = Array.from({ length: count }, () => watch(client.run<never>(task)));
+  test('when the time is over, no call waits for its next attempt any longer', async () => {
+    const { client, clock } = rig(1, { policies: [retry({ backoff: () => 1e9 })] });
+    const call = watch(client.run(async () => Promise.reject(new Error('always'))));
     await clock.advance(0);
     const closed = watch(client.close({ drain: 100 }));
     await clock.advance(99);
-    expect(calls.map(({ state }) => state)).toEqual(calls.map(() => 'pending'));
+    expect(call.state).toBe('pending');
     await clock.advance(1);
     await clock.advance(0);
-    expect(closed.state).toBe('resolved');
-    for (const { value } of calls) expect(value).toMatchObject({ code: 'CLOSED' });
+    expect([closed.state, call.value]).toEqual(['resolved', expect.objectContaining({ code: 'CLOSED' })]);
     expect([running(client), clock.pending]).toEqual([0, 0]);
+  });
+
+  test('when the time is over, no call waits for its turn any longer, though nobody makes room', async () => {
+    const faults: unknown[] = [];
+    const careless: Policy = (next, { waits }) => {
+      waits!({
+        aborted() {
+          throw new Error('mine');
+        },
+      });
+      return next;
+    };
+    const { client, clock } = rig(1, {
+      policies: [careless, limit({ concurrency: 1, queue: 2, timeout: 1e9 })],
+      observer: { fault: fault => faults.push(fault) },
+    });
+    const [first, ...others] = [1, 2, 3].map(() => watch(client.run(never)));
+    await clock.advance(0);
+    const closed = watch(client.close({ drain: 100 }));
+    await clock.advance(100);
+    await clock.advance(0);
+    expect([closed.state, first!.state]).toEqual(['resolved', 'pending']);
+    for (const { value } of others) expect(value).toMatchObject({ code: 'CLOSED' });
+    expect(clock.pending).toBe(0);
+    expect(faults).toEqual([{ source: 'policy', error: expect.objectContaining({ message: 'mine' }) }]);
   });
 
   test('who begins to wait only when the time is over does not do so either', async () => {
@@ -209,14 +227,18 @@ describe('close with drain', () => {
     expect(clock.pending).toBe(0);
   });
 
+  test.each(['SIGTERM', 0, null, () => {}])('close, called back with %s, closes', async given => {
+    const { client, clock } = rig(1);
+    const closed = watch(client.close(given as never));
+    await clock.advance(0);
+    expect([closed.state, client.pool.closed]).toEqual(['resolved', true]);
+  });
+
   test('a time that is no time is refused, and nothing is closed', async () => {
     const { client, clock } = rig(1);
     for (const drain of [-1, Number.NaN, '5', null]) {
       await expect(client.close({ drain: drain as never })).rejects.toThrow('close drain');
     }
-    await expect(client.close({ drian: 5 } as never)).rejects.toThrow(
-      'close has no option drian; it has drain',
-    );
     const call = watch(client.run(async () => 1));
     await clock.advance(0);
     expect(call.value).toBe(1);

@@ -2,7 +2,31 @@ import { Deadlines } from '../../src/base/deadlines.ts';
 import { HeldClock } from '../../src/base/held-clock.ts';
 import { Histogram } from '../../src/base/histogram.ts';
 import { Window } from '../../src/base/window.ts';
-import { Call, outliers, Pool, retryBudget, systemEnv } from '../../src/core.ts';
+import {
+  Call,
+  consecutiveFailures,
+  createClient,
+  fixed,
+  healthChecks,
+  outliers,
+  Pool,
+  p2c,
+  peakEwma,
+  retry,
+  retryBudget,
+  systemEnv,
+} from '../../src/core.ts';
+import { endpointsOf } from '../members.mjs';
+
+const task = async ({ port }) => port;
+const given = () => ({ discovery: fixed(endpointsOf(10)), balancer: p2c({ load: peakEwma() }) });
+
+/** What it is beside: a client without time-outs. */
+export async function base() {
+  const client = createClient({ ...given(), breaker: consecutiveFailures(), policies: [retry()] });
+  await client.ready();
+  return () => client.run(task);
+}
 
 /** A place in a line of those whose time is bounded. */
 class Place {
@@ -16,12 +40,13 @@ class Place {
 /**
  * The least that a call with everything around it can take: what `timeout`, `throttle`, `limit`, `retry`, `hedge` and `timeout`
  * count and remember, in one function, with one promise and one signal, and nothing of what they do when something is the
- * matter. Imports the sources, for which Node must be 22.18 or later.
+ * matter. Of the sources as they are, for which Node must be 22.18 or later.
  */
-export async function fused({ discovery, balancer, health, task }) {
+export async function fused() {
   const clock = new HeldClock(systemEnv.clock);
   const env = { clock, random: Math.random };
-  const pool = new Pool({ discovery, balancer, breaker: outliers(), health, maxInFlight: 100, env });
+  const health = healthChecks({ check: async () => true });
+  const pool = new Pool({ ...given(), breaker: outliers(), health, maxInFlight: 100, env });
   await pool.ready();
   const whole = new Deadlines(clock);
   const hedges = new Deadlines(clock);

@@ -1,4 +1,4 @@
-import { type AbortListener, relayWhile } from './signal.ts';
+import { type AbortListener, relayWhile, tellAll } from './signal.ts';
 
 /**
  * What may be given up, and who is to hear of it. There is a signal of the platform's for it as soon as somebody asks for
@@ -9,7 +9,7 @@ export class Abort {
   reason: unknown;
   #controller: AbortController | undefined;
   #first: AbortListener | undefined;
-  #others: AbortListener[] | undefined;
+  #others: Set<AbortListener> | undefined;
 
   get controller(): AbortController {
     if (this.#controller === undefined) {
@@ -25,27 +25,29 @@ export class Abort {
     this.aborted = true;
     this.reason = reason;
     const first = this.#first;
-    const others = this.#others;
-    this.#first = this.#others = undefined;
-    first?.aborted(reason);
-    if (others !== undefined) for (const each of others) each.aborted(reason);
-    this.#controller?.abort(reason);
+    this.#first = undefined;
+    try {
+      first?.aborted(reason);
+    } finally {
+      try {
+        if (this.#others !== undefined) tellAll(this.#others, reason);
+      } finally {
+        this.#controller?.abort(reason);
+      }
+    }
   }
 
-  /** Never two of the same. */
+  /** Without effect once it is aborted. */
   listen(listener: AbortListener): void {
+    if (this.aborted) return;
     if (this.#first === undefined) this.#first = listener;
-    else if (this.#others === undefined) this.#others = [listener];
-    else this.#others.push(listener);
+    else if (this.#others === undefined) this.#others = new Set([listener]);
+    else this.#others.add(listener);
   }
 
   unlisten(listener: AbortListener): void {
-    if (this.#first === listener) {
-      this.#first = undefined;
-      return;
-    }
-    const at = this.#others?.indexOf(listener) ?? -1;
-    if (at >= 0) this.#others!.splice(at, 1);
+    if (this.#first === listener) this.#first = undefined;
+    else this.#others?.delete(listener);
   }
 
   /** Aborts the controller when the signal does, as long as `holder` is in use. */

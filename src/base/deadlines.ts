@@ -1,5 +1,5 @@
 import { Chain, type Link } from './chain.ts';
-import type { Clock, Timer } from './env.ts';
+import { type Clock, EARLY, type Timer } from './env.ts';
 
 /** Who waits until a moment. */
 export interface Waiting extends Link<Waiting> {
@@ -88,7 +88,9 @@ export class Deadlines {
     } finally {
       if (line.oldest !== undefined) {
         const { until } = line.oldest;
-        this.#rung(until, Math.max(0, until - Math.max(this.#clock.now(), rings)));
+        const now = this.#clock.now();
+        // That it was early is no reason for the next one to be so by as much more; but a clock that stands still tells nothing.
+        this.#rung(until, Math.max(0, until - (rings - now < EARLY ? now : Math.max(now, rings))));
       }
     }
   }

@@ -16,7 +16,8 @@ export interface Clock {
   wall?(): number;
   /**
    * A timer that calls back and can be set again and again, which takes longer than to leave it set. Absent where a new one
-   * for each time, by `after`, does as well. It says when its time had come, if other work may have come in between.
+   * for each time, by `after`, does as well. It says when its time had come, if other work may have come in between. Set by
+   * what it calls back, it had better not keep the asynchronous context of the call it was first set in.
    */
   timer?(callback: (at?: number) => void): Timer;
   /** The same clock with timers that do not keep the process alive; absent if no timer of it does. */
@@ -45,6 +46,9 @@ declare const setImmediate: ((callback: () => void) => void) | undefined;
 /** A number in browsers and workers, which has no `ref` either. */
 type Timeout = { ref?(): void; unref?(): void };
 
+/** Node's timers may be early by so many ms: it counts whole ones. */
+export const EARLY = 2;
+
 /** setTimeout fires at once beyond 2^31 - 1 ms; so long a wait is for ever, here. */
 const LONGEST = 0x7fffffff;
 
@@ -65,7 +69,7 @@ const once = (ms: number, callback: () => void, background: boolean): (() => voi
     if (!off) callback();
   };
   const immediate = immediateNow();
-  const pending = setTimeout(() => afterSockets(immediate, fire), ms);
+  const pending = setTimeout(() => afterSockets(immediate, fire), Math.ceil(ms));
   if (background) pending.unref?.();
   return () => {
     off = true;
@@ -87,56 +91,67 @@ const now = (): number => (faked() ? performance : platform).now();
  * Where a timer cannot be told to keep nothing alive, it may not outlive what it was set for either: it is not shared.
  * Whoever waits by the platform's timers does so to the end, whatever they are replaced by meanwhile.
  *
- * Timers follow who sets them (`AsyncLocalStorage`). A call is not to be kept in memory for as long as others come after it, so
- * it is set in a continuation of whoever made it; but for the first time, which shows whether it can be.
+ * Timers follow who sets them (`AsyncLocalStorage`). One that is set again whenever it rings would keep the call it was first
+ * set in for as long as others come after it: it is then replaced by one that follows whoever made this, such as a client.
  */
 const again = (callback: (at: number) => void): Timer => {
   let pending: Timeout | undefined;
+  let setAt = 0;
+  let wait = 0;
   let held = true;
-  let shared = false;
-  /** What it is to be set to, if it is. */
-  let asked: number | undefined;
-  let wake: () => void;
-  const sleep = (): void => {
-    const waking = new Promise<void>(resolve => {
-      wake = resolve;
-    });
-    void waking.then(() => {
-      sleep();
-      if (asked !== undefined) start(asked);
-    });
-  };
-  const start = (ms: number): void => {
-    asked = undefined;
-    const fire = (): void => {
+  let ringing = false;
+  /** A test has faked the timers before all this was loaded, and not the clock: that does not tell what is left. */
+  let apart = false;
+  let replace: () => void;
+  const start = (): void => {
+    const timeout = begin(() => {
       const at = now();
+      if (at - setAt < wait - EARLY) apart = true;
       afterSockets(immediate, () => {
         // When it was due and is set anew before the immediate, that is none of what it was set for.
         if (pending !== timeout) return;
         pending = undefined;
-        callback(at);
+        ringing = true;
+        try {
+          callback(at);
+        } finally {
+          ringing = false;
+        }
       });
-    };
-    const timeout = begin(fire, ms);
+    }, Math.ceil(wait));
     pending = timeout;
     if (!held) timeout.unref?.();
   };
-  sleep();
+  const follow = (): void => {
+    const asked = new Promise<void>(resolve => {
+      replace = resolve;
+    });
+    void asked.then(() => {
+      follow();
+      if (pending === undefined) return;
+      end(pending);
+      const at = now();
+      wait = Math.max(0, wait - (at - setAt));
+      setAt = at;
+      start();
+    });
+  };
+  follow();
   return {
     set(ms) {
       end(pending);
-      pending = asked = undefined;
+      pending = undefined;
       held = true;
       if (ms > LONGEST) return true;
-      if (shared) {
-        asked = ms;
-        wake();
-        return true;
+      wait = ms;
+      setAt = now();
+      start();
+      if (pending!.ref === undefined) {
+        end(pending);
+        return false;
       }
-      start(ms);
-      shared = pending!.ref !== undefined;
-      if (!shared) end(pending);
-      return shared;
+      if (ringing && !apart) replace();
+      return true;
     },
     ref() {
       held = true;

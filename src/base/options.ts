@@ -24,7 +24,8 @@ export function checkOptions<Options extends object>(
   if (kind !== null && kind !== Object.prototype) return options;
   for (const given of Object.keys(options)) {
     if (Object.hasOwn(names, given)) continue;
-    if (['clock', 'host'].some(key => key in options && !(key in names))) throw uncalled(name);
+    if (!('env' in names) && ['clock', 'host'].some(key => key in options && !(key in names)))
+      throw uncalled(name);
     const known = Object.keys(names);
     const near = known.find(each => isNear(each.toLowerCase(), given.toLowerCase()));
     const hint = near === undefined ? `it has ${known.join(', ')}` : `did you mean ${near}?`;

@@ -185,15 +185,15 @@ export function retry(options: RetryOptions = {}): Policy {
         const counts = (by: 1 | -1, at: number): void => {
           if (purse) guarded(observer, 'policy', () => purse.waits?.(by, at));
         };
-        const over = waiting(call, context, reason => {
-          cancel();
-          counts(-1, clock.now());
-          reject(reason);
-        });
         const cancel = clock.after(delay, () => {
           over();
           counts(-1, clock.now());
           resolve();
+        });
+        const over = waiting(call, context, reason => {
+          cancel();
+          counts(-1, clock.now());
+          reject(reason);
         });
         counts(1, now);
       });

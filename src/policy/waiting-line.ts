@@ -1,4 +1,5 @@
 import { Chain, type Link } from '../base/chain.ts';
+import { Deadlines, type Waiting } from '../base/deadlines.ts';
 import type { Clock } from '../base/env.ts';
 
 /** Somebody in a line. */
@@ -13,10 +14,22 @@ export interface Waiter {
 export type Order = 'fifo' | 'lifo';
 
 /** A waiter's place. */
-export interface Place extends Link<Place> {
+export class Place implements Link<Place> {
+  older: Place | undefined;
+  newer: Place | undefined;
   readonly waiter: Waiter;
-  /** When it will have waited for as long as may be. */
-  readonly until: number;
+  readonly patience: Waiting;
+
+  constructor(waiter: Waiter, due: () => void) {
+    this.waiter = waiter;
+    this.patience = {
+      older: undefined,
+      newer: undefined,
+      until: Number.POSITIVE_INFINITY,
+      cancel: undefined,
+      due,
+    };
+  }
 }
 
 /**
@@ -26,20 +39,19 @@ export interface Place extends Link<Place> {
  */
 const OVERLOADED_FOR = 100;
 
-/** A line of bounded length and time. All it does is O(1), and it has one timer at most. */
+/** A line of bounded length and time. All it does is O(1). */
 export class WaitingLine {
-  readonly #clock: Clock;
+  readonly #deadlines: Deadlines;
   readonly #room: number;
   readonly #order: Order;
   readonly #patience: number;
   readonly #places = new Chain<Place>();
   /** Since when it has not been empty. */
   #since = 0;
-  #cancel: (() => void) | undefined;
 
   /** `room` for so many, at least one, for `patience` ms each. */
   constructor(clock: Clock, room: number, order: Order, patience: number) {
-    this.#clock = clock;
+    this.#deadlines = new Deadlines(clock);
     this.#room = room;
     this.#order = order;
     this.#patience = patience;
@@ -56,9 +68,9 @@ export class WaitingLine {
       this.#refuse(this.#places.oldest!, 'crowded-out');
     }
     if (this.size === 0) this.#since = now;
-    const place: Place = { waiter, until: now + this.#patience, older: undefined, newer: undefined };
+    const place = new Place(waiter, () => this.#refuse(place, 'late'));
     this.#places.add(place);
-    this.#arm(now);
+    this.#deadlines.join(place.patience, this.#patience, now);
     return place;
   }
 
@@ -72,9 +84,7 @@ export class WaitingLine {
   /** Somebody leaves, who must be in the line. */
   leave(place: Place): void {
     this.#places.remove(place);
-    if (this.size > 0) return;
-    this.#cancel?.();
-    this.#cancel = undefined;
+    this.#deadlines.leave(place.patience);
   }
 
   #lastFirst(now: number): boolean {
@@ -84,18 +94,5 @@ export class WaitingLine {
   #refuse(place: Place, why: 'late' | 'crowded-out'): void {
     this.leave(place);
     place.waiter.refuse(why);
-  }
-
-  /** All wait equally long at most, so the oldest's time is over first. */
-  #arm(now: number): void {
-    if (this.#cancel !== undefined || this.#patience === Number.POSITIVE_INFINITY) return;
-    this.#cancel = this.#clock.after(this.#places.oldest!.until - now, () => {
-      this.#cancel = undefined;
-      const late = this.#clock.now();
-      for (let place = this.#places.oldest; place !== undefined; place = this.#places.oldest) {
-        if (place.until > late) return this.#arm(late);
-        this.#refuse(place, 'late');
-      }
-    });
   }
 }

@@ -43,17 +43,40 @@ test('whoever listens and has not left is told once, in order, and the signal af
   );
 });
 
-test('one that leaves as another is told may still be told, and one that joins then is not', () => {
+test('one that leaves as another is told hears nothing, nor does one that joins then', () => {
   const abort = new Abort();
   const heard: unknown[] = [];
-  const late = noted(heard, 'late');
+  const [left, stays, late] = ['left', 'stays', 'late'].map(name => noted(heard, name)) as [
+    AbortListener,
+    AbortListener,
+    AbortListener,
+  ];
   abort.listen({
     aborted() {
       heard.push('first');
+      abort.unlisten(left);
       abort.listen(late);
     },
   });
-  abort.listen(noted(heard, 'second'));
+  abort.listen(left);
+  abort.listen(stays);
   abort.abort('enough');
-  expect(heard).toEqual(['first', ['second', 'enough']]);
+  expect(heard).toEqual(['first', ['stays', 'enough']]);
+});
+
+test('what one throws is thrown when all others have heard, and the signal, too', () => {
+  for (const thrower of [0, 1, 2]) {
+    const abort = new Abort();
+    const heard: unknown[] = [];
+    for (const n of [0, 1, 2])
+      abort.listen({
+        aborted() {
+          heard.push(n);
+          if (n === thrower) throw new Error('mine');
+        },
+      });
+    const { signal } = abort.controller;
+    expect(() => abort.abort('enough')).toThrow('mine');
+    expect([heard, signal.aborted]).toEqual([[0, 1, 2], true]);
+  }
 });

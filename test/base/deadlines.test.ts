@@ -139,6 +139,64 @@ test('a timer that is early by what the clock rounds is believed', () => {
   expect([due, set]).toEqual([1, [100]]);
 });
 
+test('timers that are always early by what the clock rounds do not add up, whoever follows whom', async () => {
+  const manual = manualClock();
+  const EARLY = 0.9;
+  const clock: Clock = {
+    now: () => manual.now(),
+    after: () => () => {},
+    timer(callback) {
+      const timer = manual.timer(callback);
+      return { ...timer, set: ms => timer.set(Math.max(0, ms - EARLY)) };
+    },
+  };
+  const deadlines = new Deadlines(clock);
+  const waited: number[] = [];
+  for (let i = 0; i < 1000; i++) {
+    const since = manual.now();
+    deadlines.join(
+      waiter(() => waited.push(manual.now() - since)),
+      50,
+      since,
+    );
+    await manual.advance(5);
+  }
+  expect(waited.length).toBeGreaterThan(900);
+  expect(Math.min(...waited)).toBeGreaterThanOrEqual(50 - EARLY - 1e-6);
+  expect(Math.max(...waited)).toBeLessThan(51);
+});
+
+test('a clock that stands still while its timers ring, as where a test fakes but these, delays nobody further', () => {
+  let ring = (): void => {};
+  const set: number[] = [];
+  const clock: Clock = {
+    now: () => 1000,
+    after: () => () => {},
+    timer(callback) {
+      ring = callback;
+      return { set: ms => set.push(ms) > 0, ref() {}, unref() {} };
+    },
+  };
+  const due: string[] = [];
+  const deadlines = new Deadlines(clock);
+  deadlines.join(
+    waiter(() => due.push('first')),
+    100,
+    1000,
+  );
+  deadlines.join(
+    waiter(() => due.push('second')),
+    120,
+    1000,
+  );
+  ring();
+  ring();
+  expect([due, set]).toEqual([
+    ['first', 'second'],
+    [100, 20],
+  ]);
+});
+
 test('who is due only since the timer fired waits for the next time: the answer may lie in a socket that is not read yet', () => {
   let now = 0;
   let ring = (_at?: number): void => {};

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { systemClock } from 'fairlead/core';
-import { describe, expect, test, vi } from 'vitest';
+import { type Clock, systemClock } from 'fairlead/core';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 
 describe("the platform's timer", () => {
   test('tells when it fired, and calls back only when sockets have been read', async () => {
@@ -65,7 +65,7 @@ describe("the platform's timer", () => {
     timer.unref();
   });
 
-  test('that is told, before it is so much as set again, to keep nothing alive, or not to ring at the time before, obeys', async () => {
+  test('that is set for ever, or told to keep nothing alive, obeys', async () => {
     const rung: string[] = [];
     const timer = systemClock.timer!(() => rung.push('rang'));
     timer.set(60_000);
@@ -87,29 +87,84 @@ describe("the platform's timer", () => {
     expect(process.getActiveResourcesInfo().filter(name => name === 'Timeout')).toHaveLength(held);
   });
 
-  test('that is set over and over does not keep the asynchronous context of a call in which it was', async () => {
-    const { setTimeout } = globalThis;
+  describe('by timers that tell who set them, and when', () => {
     const store = new AsyncLocalStorage<string>();
-    const contexts: (string | undefined)[] = [];
-    Object.assign(globalThis, {
-      setTimeout(callback: () => void, ms: number) {
-        contexts.push(store.getStore());
-        return setTimeout(callback, ms);
-      },
-    });
-    vi.resetModules();
-    try {
-      const { systemClock } = await import('../../src/base/env.ts');
-      const timer = store.run('client', () => systemClock.timer!(() => {}));
-      for (const call of ['first', 'second', 'third']) {
-        store.run(call, () => timer.set(60_000));
-        await undefined;
-      }
-      expect(contexts).toEqual(['first', 'client', 'client']);
-      timer.unref();
-    } finally {
-      Object.assign(globalThis, { setTimeout });
+    const { setTimeout, clearTimeout, setImmediate } = globalThis;
+    interface Set {
+      readonly context: string | undefined;
+      readonly ms: number;
+      readonly callback: () => void;
+      over: boolean;
     }
+    let all: Set[] = [];
+    const pending = (): Set[] => all.filter(({ over }) => !over);
+    /** As the platform does: in the context it was set in. */
+    const fire = ([set]: Set[]): void => {
+      set!.over = true;
+      store.run(set!.context!, set!.callback);
+    };
+    const fresh = async (): Promise<Clock> => {
+      all = [];
+      Object.assign(globalThis, {
+        setTimeout(callback: () => void, ms: number): object {
+          const set = { context: store.getStore(), ms, callback, over: false, ref() {}, unref() {} };
+          all.push(set);
+          return set;
+        },
+        clearTimeout(set: Set | undefined) {
+          if (set !== undefined) set.over = true;
+        },
+        setImmediate: (callback: () => void) => callback(),
+      });
+      vi.resetModules();
+      return (await import('../../src/base/env.ts')).systemClock;
+    };
+    afterEach(() => {
+      Object.assign(globalThis, { setTimeout, clearTimeout, setImmediate });
+    });
+
+    test('it is set at once, and for whole ms that are not too few', async () => {
+      const clock = await fresh();
+      const timer = clock.timer!(() => {});
+      timer.set(1.2);
+      expect(all.map(({ ms }) => ms)).toEqual([2]);
+      clock.after(4.5, () => {});
+      expect(all.at(-1)!.ms).toBe(5);
+    });
+
+    test('set again whenever it rings, it follows whoever made it, not the call it was first set in', async () => {
+      const clock = await fresh();
+      const timer = store.run('client', () =>
+        clock.timer!(() => {
+          timer.set(40);
+          timer.unref();
+        }),
+      );
+      store.run('call', () => timer.set(1));
+      expect(pending().map(({ context }) => context)).toEqual(['call']);
+      for (let i = 0; i < 3; i++) {
+        const until = clock.now() + pending()[0]!.ms;
+        while (clock.now() < until);
+        fire(pending());
+        expect(pending()).toHaveLength(1); // without a moment's delay
+        await undefined;
+        expect(pending()).toMatchObject([{ context: 'client' }]);
+        expect(pending()[0]!.ms).toBeLessThanOrEqual(40);
+        expect(pending()[0]!.ms).toBeGreaterThan(30);
+      }
+    });
+
+    test('where its timers go by another time than its clock, it is left as it was set', async () => {
+      const clock = await fresh();
+      const timer = store.run('client', () => clock.timer!(() => timer.set(60_000)));
+      store.run('call', () => timer.set(60_000));
+      for (let i = 0; i < 3; i++) {
+        fire(pending());
+        await undefined;
+        expect(pending()).toMatchObject([{ context: 'call', ms: 60_000 }]);
+      }
+      expect(all).toHaveLength(4);
+    });
   });
 
   test('says so where it could not be told to keep nothing alive, and is not set', async () => {
@@ -146,8 +201,6 @@ describe("the platform's timer", () => {
       timer.set(100);
       due[0]!();
       timer.set(50);
-      soon[0]!();
-      await undefined;
       soon[0]!();
       expect(rung).toBe(0);
       due[1]!();

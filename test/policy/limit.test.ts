@@ -451,6 +451,33 @@ describe('the queue', () => {
     expect(fates.slice(1).every(({ value }) => (value as Error).message === 'at once')).toBe(true);
   });
 
+  test('whoever takes the place of one that is given up, as that is told to all, takes it once', async () => {
+    let instead = (): void => {};
+    const replaced: Policy = next => (task, call) => {
+      call.listen({ aborted: () => instead() });
+      return next(task, call);
+    };
+    const queued = limit({ concurrency: 1, queue: 2, order: 'lifo', timeout: 5000 });
+    const { client, clock } = rig(1, { policies: [timeout(1e9), replaced, queued] });
+    const { call, end, fates } = calls(client);
+    const { signal, abort } = countedSignal();
+    call();
+    call(signal);
+    await clock.advance(50);
+    call();
+    await clock.advance(100);
+    instead = () => {
+      instead = () => {};
+      call();
+    };
+    abort('gone');
+    await clock.advance(0);
+    for (const n of [0, 3, 2]) await end(n);
+    await clock.advance(0);
+    expect(fates.map(({ state }) => state)).toEqual(['resolved', 'rejected', 'resolved', 'resolved']);
+    expect(clock.pending).toBe(0);
+  });
+
   test('a client that drains waits for nobody who has left the queue', async () => {
     const { client, call, clock, end } = await limited({ concurrency: 1, queue: 3, timeout: 20 });
     const { signal, abort } = countedSignal();
