@@ -209,22 +209,28 @@ describe('close with drain', () => {
   });
 
   test('who begins to wait only when the time is over does not do so either', async () => {
-    const { promise: opened, resolve: open } = deferred();
-    const gate: Policy = next => async (task, call) => {
-      if (call.key === 'late') await opened;
-      return next(task, call);
-    };
-    const { client, clock } = rig(1, { policies: [gate, limit({ concurrency: 1, queue: 1, timeout: 1e9 })] });
-    watch(client.run(never));
-    const late = watch(client.run(never, { key: 'late' }));
-    await clock.advance(0);
-    watch(client.close({ drain: 10 }));
-    await clock.advance(10);
-    expect(late.state).toBe('pending');
-    open();
-    await clock.advance(0);
-    expect(late.value).toMatchObject({ code: 'CLOSED' });
-    expect(clock.pending).toBe(0);
+    const queued = limit({ concurrency: 1, queue: 1, timeout: 1e9 });
+    for (const [more, busy] of [
+      [[queued], 1],
+      [[], 0],
+    ] as const) {
+      const { promise: opened, resolve: open } = deferred();
+      const gate: Policy = next => async (task, call) => {
+        if (call.key === 'late') await opened;
+        return next(task, call);
+      };
+      const { client, clock } = rig(1, { policies: [gate, ...more] });
+      if (busy) watch(client.run(never));
+      const late = watch(client.run(never, { key: 'late' }));
+      await clock.advance(0);
+      watch(client.close({ drain: 10 }));
+      await clock.advance(10);
+      expect(late.state).toBe('pending');
+      open();
+      await clock.advance(0);
+      expect(late.value).toMatchObject({ code: 'CLOSED' });
+      expect([running(client), clock.pending]).toEqual([busy, 0]);
+    }
   });
 
   test.each(['SIGTERM', 0, null, () => {}])('close, called back with %s, closes', async given => {

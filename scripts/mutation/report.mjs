@@ -10,6 +10,8 @@ const PARTS = [
   'src/health/',
   'src/base/',
   'src/pool.ts',
+  'src/pool-options.ts',
+  'src/membership.ts',
   'src/runner.ts',
   'src/explain.ts',
 ];

@@ -90,7 +90,7 @@ export class Deadlines {
         const { until } = line.oldest;
         const now = this.#clock.now();
         // That it was early is no reason for the next one to be so by as much more; but a clock that stands still tells nothing.
-        this.#rung(until, Math.max(0, until - (rings - now < EARLY ? now : Math.max(now, rings))));
+        this.#rung(until, Math.max(0, until - (rings - now < EARLY ? now : rings)));
       }
     }
   }

@@ -60,10 +60,42 @@ test('its timer keeps no process alive, rings ever more rarely while nobody begi
   expect(counts.set).toBeGreaterThanOrEqual(2);
   awake.end();
   awake.end();
-  await advance(2000);
   counts.set = 0;
   await advance(10_000);
   expect(counts.set).toBe(0);
+});
+
+test('while somebody begins to wait all the time its timer rings every ten ms, and is not put off', async () => {
+  for (let steps = 1; steps <= 60; steps++) {
+    const { clock, now, advance, stall, counts } = stallingClock();
+    const awake = new Awake(clock);
+    await advance(2000);
+    for (let i = 0; i < steps; i++) {
+      awake.begin(now());
+      await advance(5);
+    }
+    expect(counts.set).toBeLessThanOrEqual(2 + steps / 2);
+    const before = awake.at(now());
+    stall(500);
+    expect(awake.at(now()) - before).toBeLessThanOrEqual(12);
+  }
+});
+
+test('a process that was always busy, and is no more, has its pauses noticed again', async () => {
+  const { clock, now, advance, stall } = stallingClock();
+  const awake = new Awake(clock);
+  for (let i = 0; i < 200; i++) {
+    awake.begin(now());
+    stall(50);
+    await advance(1);
+  }
+  for (let i = 0; i < 400; i++) {
+    awake.begin(now());
+    await advance(5);
+  }
+  const before = awake.at(now());
+  stall(500);
+  expect(awake.at(now()) - before).toBeLessThan(20);
 });
 
 test('a clock without a timer that can be set again, or one that cannot be kept from holding the process, or is faked, is believed', async () => {

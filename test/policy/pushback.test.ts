@@ -11,7 +11,7 @@ import { settled } from 'fairlead/testing';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { giveUpReasonOf } from '../../src/policy/give-up.ts';
-import { endpoint, type Fate, rig, running, watch } from '../helpers.ts';
+import { countedSignal, endpoint, type Fate, rig, running, watch } from '../helpers.ts';
 
 /** An error that asks for so many ms of rest. */
 class Busy extends Error {
@@ -230,6 +230,45 @@ describe('when all members ask to be left alone', () => {
     await clock.advance(100);
     expect([fate.value, closed.state, clock.pending]).toEqual(['enough', 'resolved', 0]);
   });
+});
+
+describe('a budget is told of a call that waits, and that it waits no longer', () => {
+  const told: (1 | -1)[] = [];
+  const budget: RetryBudget = { deposit() {}, withdraw: () => true, waits: by => told.push(by) };
+  const fails = async (): Promise<never> => Promise.reject(new Error('always'));
+  const begun = async (signal?: AbortSignal) => {
+    told.length = 0;
+    const made = rig(1, { policies: [retry({ attempts: 2, backoff: () => 100, budget })] });
+    const fate = watch(made.client.run(fails, { signal }));
+    await settled();
+    expect(told).toEqual([1]);
+    return { ...made, fate };
+  };
+
+  test('when its time has come', async () => {
+    const { clock, fate } = await begun();
+    await clock.advance(100);
+    expect([told, fate.state]).toEqual([[1, -1], 'rejected']);
+  });
+
+  test('when it is given up', async () => {
+    const { signal, abort } = countedSignal();
+    const { clock, fate } = await begun(signal);
+    abort('enough');
+    await clock.advance(0);
+    expect([told, fate.value, clock.pending]).toEqual([[1, -1], 'enough', 0]);
+  });
+});
+
+test('a call that is given up by who hears that it will be tried again does not wait for that', async () => {
+  const { signal, abort } = countedSignal();
+  const { client, clock } = rig(1, {
+    policies: [retry({ backoff: () => 1e6, budget: false })],
+    observer: { retry: () => abort('enough') },
+  });
+  const fate = watch(client.run(async () => Promise.reject(new Error('always')), { signal }));
+  await settled();
+  expect([fate.value, clock.pending]).toEqual(['enough', 0]);
 });
 
 test('nothing speaks against a member any more that succeeds once its rest is over', async () => {
