@@ -96,11 +96,12 @@ export function clientOf(options: ClientOptions): Client {
     pool.close();
     throw error;
   }
-  // What is no object is none: `close` serves as a callback, too.
+  // It serves as a callback, too: whatever it is called with, and be it wrong, it closes.
   const close = async (given?: CloseOptions): Promise<void> => {
     const drain = given?.drain;
     if (drain === undefined) pool.close();
     else await pool.drain(checkNumber('close drain', drain, 0));
+    if (typeof given === 'object' && given !== null) checkOptions('close', given, { drain: 1 });
   };
   return {
     pool,

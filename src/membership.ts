@@ -129,9 +129,9 @@ export class Membership {
 
   /** @throws TypeError if what the user's code made is no load or no breaker, such as a factory of one */
   #member(endpoint: Endpoint): Member {
-    const { balancer, env, maxInFlight, restore } = this.#settings;
+    const { balancer, breaker: makeBreaker, env, maxInFlight, restore } = this.#settings;
     const load = balancer.load?.(env) ?? noLoad;
-    const breaker = this.#settings.breaker(env, this.#peers);
+    const breaker = makeBreaker(env, this.#peers);
     for (const name of ['begin', 'end', 'cost'] as const) checkFunction(`load ${name}`, load[name]);
     for (const name of ['allows', 'begin', 'end'] as const) checkFunction(`breaker ${name}`, breaker?.[name]);
     guarded(this.#site.observer, 'breaker', () => restore?.member(breaker, endpoint, env.clock));

@@ -96,7 +96,11 @@ export function checkPool(options: PoolOptions): PoolSettings {
   const follow = checkFollow(options.follow);
   if (restore !== undefined) checkFunction('restore.member', restore?.member);
   return {
-    ...options,
+    discovery,
+    balancer,
+    health,
+    restore,
+    observer,
     breaker: breaker || (() => alwaysClosed),
     classifier,
     rounds: fail ? PANIC : ROUNDS,

@@ -2,7 +2,7 @@ import { Chain, type Link } from './base/chain.ts';
 import { bad } from './base/errors.ts';
 import type { FailureKind } from './base/failure-kind.ts';
 import { rejected, rejection } from './base/rejection.ts';
-import { type AbortListener, tellAll } from './base/signal.ts';
+import type { AbortListener } from './base/signal.ts';
 import type { Call, Task } from './model/call.ts';
 import type { Endpoint } from './model/endpoint.ts';
 import type { Attempt, Site } from './model/member.ts';
@@ -47,7 +47,8 @@ export class Runner {
   }
 
   #awaitNothing(): void {
-    guarded(this.#site.observer, 'policy', () => tellAll(this.#waiting, this.#halted));
+    for (const listener of this.#waiting)
+      guarded(this.#site.observer, 'policy', () => listener.aborted(this.#halted));
   }
 
   /** Settles as the task does, or rejects as soon as the call is aborted, whether or not the task takes notice. */
@@ -78,6 +79,9 @@ export class Runner {
       race.reject = reject;
       this.#races.add(race);
       call.listen(race);
+      // Whoever was told of the attempt may have given it up, or closed the client.
+      if (this.#halted !== undefined) return race.aborted(this.#halted);
+      if (call.aborted) return race.aborted(call.reason);
       begun(task, attempt.member.endpoint, controller?.signal ?? call.given, call).then(
         value => {
           if (!race.over) race.end();

@@ -405,7 +405,7 @@ describe('the client of the root', () => {
 
 test('a part of a call has one signal, made when somebody asks, aborted if it was before', () => {
   const whole = new Call();
-  const judge = { verdict: () => undefined };
+  const judge = { verdict: () => undefined, blame() {} };
   const [part, late] = [partOf(whole, judge), partOf(whole, judge)];
   expect(part.signal).toBe(part.signal);
   part.abort('enough');

@@ -240,6 +240,14 @@ describe('close with drain', () => {
     expect([closed.state, client.pool.closed]).toEqual(['resolved', true]);
   });
 
+  test('an option that does not exist is told when all is closed', async () => {
+    const { client } = rig(1);
+    await expect(client.close({ drian: 5 } as never)).rejects.toThrow(
+      'close has no option drian; it has drain',
+    );
+    expect(client.pool.closed).toBe(true);
+  });
+
   test('a time that is no time is refused, and nothing is closed', async () => {
     const { client, clock } = rig(1);
     for (const drain of [-1, Number.NaN, '5', null]) {

@@ -1,15 +1,25 @@
 import { type AbortListener, relayWhile, tellAll } from './signal.ts';
 
+/** Who is told what listeners throw, which keeps no other from hearing of an abort. */
+export interface Blamed {
+  blame(error: unknown): void;
+}
+
 /**
  * What may be given up, and who is to hear of it. There is a signal of the platform's for it as soon as somebody asks for
  * one: a listener on such a signal takes as long as all the rest of a call.
  */
 export class Abort {
+  readonly #whose: Blamed;
   aborted = false;
   reason: unknown;
   #controller: AbortController | undefined;
   #first: AbortListener | undefined;
   #others: Set<AbortListener> | undefined;
+
+  constructor(whose: Blamed) {
+    this.#whose = whose;
+  }
 
   get controller(): AbortController {
     if (this.#controller === undefined) {
@@ -28,13 +38,11 @@ export class Abort {
     this.#first = undefined;
     try {
       first?.aborted(reason);
-    } finally {
-      try {
-        if (this.#others !== undefined) tellAll(this.#others, reason);
-      } finally {
-        this.#controller?.abort(reason);
-      }
+    } catch (error) {
+      this.#whose.blame(error);
     }
+    if (this.#others !== undefined) tellAll(this.#others, reason, error => this.#whose.blame(error));
+    this.#controller?.abort(reason);
   }
 
   /** Without effect once it is aborted. */

@@ -29,21 +29,20 @@ export function onAbort(signal: AbortSignal, callback: () => void): () => void {
   return () => unlist(signal, listener);
 }
 
-/**
- * Tells all of them, but for those who leave meanwhile. What one throws is thrown when all have heard: somebody's code must
- * not keep it from the others.
- */
-export function tellAll(listeners: Set<AbortListener>, reason: unknown): void {
-  const errors: unknown[] = [];
+/** Tells all of them, but for those who leave meanwhile. What one throws must not keep it from the others. */
+export function tellAll(
+  listeners: Set<AbortListener>,
+  reason: unknown,
+  blame: (error: unknown) => void,
+): void {
   for (const each of [...listeners]) {
     if (!listeners.delete(each)) continue;
     try {
       each.aborted(reason);
     } catch (error) {
-      errors.push(error);
+      blame(error);
     }
   }
-  if (errors.length > 0) throw errors[0];
 }
 
 /** A function of its own: what it makes lives as long as the signal, and must not hold the first that waited. */
@@ -51,7 +50,9 @@ function gathered(signal: AbortSignal): Crowd {
   const waiting = new Set<AbortListener>();
   const tell = (): void => {
     signal.removeEventListener('abort', tell);
-    tellAll(waiting, signal.reason);
+    const errors: unknown[] = [];
+    tellAll(waiting, signal.reason, error => errors.push(error));
+    if (errors.length > 0) throw errors[0]; // the platform reports it
   };
   const crowd = { waiting, tell };
   crowds.set(signal, crowd);

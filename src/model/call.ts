@@ -1,4 +1,4 @@
-import { Abort } from '../base/abort.ts';
+import { Abort, type Blamed } from '../base/abort.ts';
 import { type AttemptRecord, bad } from '../base/errors.ts';
 import { type AbortListener, enlist, unlist } from '../base/signal.ts';
 import type { Endpoint } from './endpoint.ts';
@@ -225,7 +225,7 @@ const NONE: readonly Member[] = [];
 const NOTHING: CallOptions = {};
 
 /** Who may abort a part of a call. */
-export interface Judge {
+export interface Judge extends Blamed {
   /**
    * What an aborted attempt says of its member, given how long it ran, in ms, and the reason. Nothing if the abort was not
    * this one's doing.
@@ -238,7 +238,7 @@ export interface Judge {
  * the whole's, too. Who makes it listens to the whole, and hands on an abort.
  */
 export function partOf(whole: Call, judge: Judge, deadline?: number): Call {
-  const part = new Call({ key: whole.key, repeatable: whole.repeatable }, whole, judge, new Abort());
+  const part = new Call({ key: whole.key, repeatable: whole.repeatable }, whole, judge, new Abort(judge));
   part.tried = whole.tried;
   part.deadline = deadline === undefined || whole.deadline! < deadline ? whole.deadline : deadline;
   return part;

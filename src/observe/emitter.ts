@@ -124,9 +124,8 @@ export class EmittingClient extends EventEmitter<ClientEvents> implements Client
     return this.#client.ready(signal);
   }
 
-  close(options?: CloseOptions): Promise<void> {
-    return this.#client.close(options);
-  }
+  /** Not of the prototype, as it may be called back. */
+  readonly close = (options?: CloseOptions): Promise<void> => this.#client.close(options);
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.#client.close();

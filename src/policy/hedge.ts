@@ -7,7 +7,7 @@ import { guarded } from '../model/observer.ts';
 import type { Policy } from './policy.ts';
 import { promptly } from './prompt.ts';
 import { purseOf } from './purse.ts';
-import { type Hedging, Race } from './race.ts';
+import { type Hedging, Race, rivalry } from './race.ts';
 import { type RetryBudget, retryBudget } from './retry-budget.ts';
 
 export interface HedgeOptions {
@@ -75,6 +75,7 @@ export function hedge(options: HedgeOptions = {}): Policy {
       next: promptly(next, context),
       context,
       deadlines: new Deadlines(clock),
+      judge: rivalry(context.observer),
       most: attempts,
       observe(elapsed, now) {
         if (delay !== undefined) return;

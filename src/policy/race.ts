@@ -2,7 +2,7 @@ import type { Deadlines, Waiting } from '../base/deadlines.ts';
 import { rejection } from '../base/rejection.ts';
 import type { AbortListener } from '../base/signal.ts';
 import { type Call, type Judge, partOf, type Run, type Task } from '../model/call.ts';
-import { guarded, tell } from '../model/observer.ts';
+import { blame, guarded, type Observer, tell } from '../model/observer.ts';
 import type { PolicyContext } from './policy.ts';
 import { promised } from './promised.ts';
 
@@ -11,6 +11,7 @@ export interface Hedging {
   readonly next: Run;
   readonly context: PolicyContext;
   readonly deadlines: Deadlines;
+  readonly judge: Judge;
   /** How many may run side by side. */
   readonly most: number;
   observe(elapsed: number, now: number): void;
@@ -29,7 +30,11 @@ interface Runner {
   over: boolean;
 }
 
-const rivalry: Judge = { verdict: (_, reason) => (reason instanceof Beaten ? 'ignored' : undefined) };
+/** Who aborts the attempts of a race. */
+export const rivalry = (observer: Observer | undefined): Judge => ({
+  verdict: (_, reason) => (reason instanceof Beaten ? 'ignored' : undefined),
+  blame: error => blame(observer, 'policy', error),
+});
 
 /** One call's attempts, side by side. Settles as the first success, or else as the last of them to fail. */
 export class Race<T> implements AbortListener, Waiting {
@@ -87,7 +92,7 @@ export class Race<T> implements AbortListener, Waiting {
   }
 
   #start(now: number): Runner {
-    const runner: Runner = { part: partOf(this.#call, rivalry), startedAt: now, over: false };
+    const runner: Runner = { part: partOf(this.#call, this.#hedging.judge), startedAt: now, over: false };
     this.#running++;
     if (this.#runners.push(runner) < this.#hedging.most) {
       // Its timer serves other calls, too: by a promise the hedge begins in the asynchronous context of its own.
@@ -109,8 +114,9 @@ export class Race<T> implements AbortListener, Waiting {
     // Whoever comes next goes elsewhere.
     for (const { part, over } of this.#runners) if (!over) part.avoid();
     const untried = guarded(observer, 'breaker', () => hasUntried(call, now));
-    if (this.#decided || call.aborted || !untried || !affords(now)) return;
+    if (this.#decided || call.aborted || !untried || !affords(now) || this.#decided) return;
     tell(observer, 'hedge', { call, attempt: this.#runners.length + 1, delay: this.#wait });
+    if (this.#decided) return; // whoever was told has given it up
     this.#end ??= new End();
     const runner = this.#start(now);
     promised(next, this.#task, runner.part).then(

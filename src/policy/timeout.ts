@@ -3,7 +3,7 @@ import { checkNumber, FairleadError } from '../base/errors.ts';
 import { rejection } from '../base/rejection.ts';
 import type { AbortListener } from '../base/signal.ts';
 import { type Call, type Judge, partOf, prompt, type Run } from '../model/call.ts';
-import { guarded } from '../model/observer.ts';
+import { blame, guarded, type Observer } from '../model/observer.ts';
 import type { Outcome } from '../model/outcome.ts';
 import type { Policy } from './policy.ts';
 import { promised } from './promised.ts';
@@ -22,11 +22,11 @@ export function timeout(ms: number): Policy {
   if (ms === Number.POSITIVE_INFINITY) return next => next;
   return (next, context): Run => {
     const { clock, classifier, observer } = context;
-    const deadlines = new Deadlines(clock);
+    const bound: Bound = { ms, deadlines: new Deadlines(clock), observer };
     const inner = promptly(next, context);
     return prompt((task, call) => {
       if (call.aborted) return Promise.reject(call.reason);
-      const bounded = new Bounded(call, ms, deadlines, clock.now());
+      const bounded = new Bounded(call, bound, clock.now());
       const { part } = bounded;
       return promised(inner, task, part).then(
         value => {
@@ -45,6 +45,13 @@ export function timeout(ms: number): Policy {
   };
 }
 
+/** What the calls within one time-out have in common. */
+interface Bound {
+  readonly ms: number;
+  readonly deadlines: Deadlines;
+  readonly observer: Observer | undefined;
+}
+
 /** A call whose time is bounded. */
 class Bounded implements AbortListener, Judge, Waiting {
   older: Waiting | undefined;
@@ -53,14 +60,13 @@ class Bounded implements AbortListener, Judge, Waiting {
   cancel: (() => void) | undefined;
   readonly part: Call;
   readonly #whole: Call;
-  readonly #ms: number;
-  readonly #deadlines: Deadlines;
+  readonly #bound: Bound;
   #late: FairleadError | undefined;
 
-  constructor(whole: Call, ms: number, deadlines: Deadlines, now: number) {
+  constructor(whole: Call, bound: Bound, now: number) {
+    const { ms, deadlines } = bound;
     this.#whole = whole;
-    this.#ms = ms;
-    this.#deadlines = deadlines;
+    this.#bound = bound;
     this.part = partOf(whole, this, now + ms);
     whole.listen(this);
     // Whoever has set an earlier deadline will abort it then.
@@ -68,12 +74,12 @@ class Bounded implements AbortListener, Judge, Waiting {
   }
 
   end(): void {
-    this.#deadlines.leave(this);
+    this.#bound.deadlines.leave(this);
     this.#whole.unlisten(this);
   }
 
   due(): void {
-    this.#late = new FairleadError('TIMEOUT', `no answer within ${this.#ms} ms`, {
+    this.#late = new FairleadError('TIMEOUT', `no answer within ${this.#bound.ms} ms`, {
       attempts: this.#whole.attempts,
     });
     this.aborted(this.#late);
@@ -84,8 +90,12 @@ class Bounded implements AbortListener, Judge, Waiting {
     this.part.abort(reason);
   }
 
+  blame(error: unknown): void {
+    blame(this.#bound.observer, 'policy', error);
+  }
+
   verdict(elapsed: number): Outcome | undefined {
     if (this.#late === undefined) return undefined; // it was aborted from outside
-    return elapsed * 2 >= this.#ms ? 'failure' : 'ignored';
+    return elapsed * 2 >= this.#bound.ms ? 'failure' : 'ignored';
   }
 }

@@ -19,7 +19,7 @@ const never = (): Promise<never> => new Promise(() => {});
 const refused = (): Promise<never> => Promise.reject(new Error('refused'));
 
 describe('a part of a call', () => {
-  const judge = { verdict: () => undefined };
+  const judge = { verdict: () => undefined, blame() {} };
 
   test.each([
     [undefined, undefined, undefined],
