@@ -124,12 +124,13 @@ describe('a hedge', () => {
     });
     return next(task, call);
   };
-  const carelessly = (answers: (attempt: number) => Promise<string>) => {
+  const carelessly = (
+    answers: (attempt: number) => Promise<string>,
+    policies: readonly Policy[] = [timeout(500), hedge({ ...hedging, budget: false })],
+  ) => {
     const faults: Fault[] = [];
-    const made = rig(3, {
-      policies: [timeout(500), hedge({ ...hedging, budget: false }), careless],
-      observer: { fault: fault => faults.push(fault) },
-    });
+    const observer: Observer = { fault: fault => faults.push(fault) };
+    const made = rig(3, { policies: [...policies, careless], observer });
     const { signal, abort } = countedSignal();
     const fate = watch(made.client.run((_, __, call) => answers(call.attempt), { signal }));
     return { ...made, faults, fate, abort };
@@ -148,6 +149,12 @@ describe('a hedge', () => {
       expect(faults).toEqual(blamed(1));
     },
   );
+
+  test('or a time-out alone: what a listener of what it ends throws is a fault', async () => {
+    const { clock, fate, faults } = carelessly(never, [timeout(500)]);
+    await clock.advance(500);
+    expect([fate.value, faults]).toEqual([expect.objectContaining({ code: 'TIMEOUT' }), blamed(1)]);
+  });
 
   test.each(['the caller', 'the time-out'])('that %s ends is over, though listeners throw', async who => {
     const { client, clock, fate, faults, abort } = carelessly(never);

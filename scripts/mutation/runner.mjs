@@ -12,7 +12,7 @@ import { build } from 'esbuild';
 
 /** The tests that are asked whether they notice a mutant: those of what is mutated, and none that takes long. */
 const TESTS =
-  /^(base|breaker|health|policy)\/[\w-]+|^contract\/breaker|^(bad-input|client|drain|explain|failure-kinds|outage|restore|traps)|^pool[\w-]*/;
+  /^(base|breaker|health|policy)\/[\w-]+|^contract\/breaker|^(bad-input|client|drain|explain|failure-kinds|outage|reentrant|restore|traps)|^pool[\w-]*/;
 const NOT = /^policy\/retention|^base\/env/;
 /** Nor these, of what only balancers do. */
 const SLOW = /a hundred thousand members|655 373 slots|too large/;

@@ -31,10 +31,12 @@ interface Runner {
 }
 
 /** Who aborts the attempts of a race. */
-export const rivalry = (observer: Observer | undefined): Judge => ({
-  verdict: (_, reason) => (reason instanceof Beaten ? 'ignored' : undefined),
-  blame: error => blame(observer, 'policy', error),
-});
+export function rivalry(observer: Observer | undefined): Judge {
+  return {
+    verdict: (_, reason) => (reason instanceof Beaten ? 'ignored' : undefined),
+    blame: error => blame(observer, 'policy', error),
+  };
+}
 
 /** One call's attempts, side by side. Settles as the first success, or else as the last of them to fail. */
 export class Race<T> implements AbortListener, Waiting {
