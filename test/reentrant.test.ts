@@ -18,6 +18,16 @@ import { countedSignal, rig, running, testEnv, watch } from './helpers.ts';
 
 const never = (): Promise<never> => new Promise(() => {});
 
+/** A task that never ends, and how often it was run. */
+function counted() {
+  let runs = 0;
+  const task = (): Promise<never> => {
+    runs++;
+    return never();
+  };
+  return { task, ran: () => runs };
+}
+
 const POLICIES: Readonly<Record<string, readonly Policy[]>> = {
   'nothing round it': [],
   'a time-out': [timeout(500)],
@@ -56,14 +66,10 @@ describe.each(Object.entries(POLICIES))('a call with %s', (_, policies) => {
       const { signal, abort, listeners } = countedSignal();
       const { client, clock } = hooked(() => abort('gone'), where);
       await client.ready();
-      let ran = 0;
-      const task = (): Promise<never> => {
-        ran++;
-        return never();
-      };
+      const { task, ran } = counted();
       const fate = watch(client.run(task, { signal }));
       await clock.advance(0);
-      expect([fate.value, ran, running(client), clock.pending, listeners()]).toEqual(['gone', 0, 0, 0, 0]);
+      expect([fate.value, ran(), running(client), clock.pending, listeners()]).toEqual(['gone', 0, 0, 0, 0]);
     },
   );
 
@@ -103,14 +109,10 @@ describe('a hedge', () => {
         observer: { hedge: () => abort('gone') },
       });
       await client.ready();
-      let ran = 0;
-      const task = (): Promise<never> => {
-        ran++;
-        return never();
-      };
+      const { task, ran } = counted();
       const fate = watch(client.run(task, { signal }));
       await clock.advance(100);
-      expect([fate.value, ran, running(client), clock.pending, listeners()]).toEqual(['gone', 1, 0, 0, 0]);
+      expect([fate.value, ran(), running(client), clock.pending, listeners()]).toEqual(['gone', 1, 0, 0, 0]);
     },
   );
 

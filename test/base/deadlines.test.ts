@@ -115,26 +115,35 @@ test('an error of one keeps the others from nothing but that moment', async () =
   expect(heard).toEqual(['same moment', 'later']);
 });
 
-test('a timer that is early by what the clock rounds is believed', () => {
+/** A clock and a timer that do as they are told, whether or not they agree. */
+function byHand() {
   let now = 0;
-  let ring = (): void => {};
+  let callback = (_at?: number): void => {};
   const set: number[] = [];
   const clock: Clock = {
     now: () => now,
     after: () => () => {},
-    timer(callback) {
-      ring = callback;
+    timer(given) {
+      callback = given;
       return { set: ms => set.push(ms) > 0, ref() {}, unref() {} };
     },
   };
+  const to = (time: number): void => {
+    now = time;
+  };
+  return { clock, set, to, ring: (at?: number) => callback(at) };
+}
+
+test('a timer that is early by what the clock rounds is believed', () => {
+  const { clock, set, to, ring } = byHand();
   let due = 0;
   const deadlines = new Deadlines(clock);
   deadlines.join(
     waiter(() => due++),
     100,
-    now,
+    0,
   );
-  now = 99.7;
+  to(99.7);
   ring();
   expect([due, set]).toEqual([1, [100]]);
 });
@@ -167,27 +176,18 @@ test('timers that are always early by what the clock rounds do not add up, whoev
 });
 
 test('a clock that stands still while its timers ring, as where a test fakes but these, delays nobody further', () => {
-  let ring = (): void => {};
-  const set: number[] = [];
-  const clock: Clock = {
-    now: () => 1000,
-    after: () => () => {},
-    timer(callback) {
-      ring = callback;
-      return { set: ms => set.push(ms) > 0, ref() {}, unref() {} };
-    },
-  };
+  const { clock, set, ring } = byHand();
   const due: string[] = [];
   const deadlines = new Deadlines(clock);
   deadlines.join(
     waiter(() => due.push('first')),
     100,
-    1000,
+    0,
   );
   deadlines.join(
     waiter(() => due.push('second')),
     120,
-    1000,
+    0,
   );
   ring();
   ring();
@@ -198,31 +198,21 @@ test('a clock that stands still while its timers ring, as where a test fakes but
 });
 
 test('who is due only since the timer fired waits for the next time: the answer may lie in a socket that is not read yet', () => {
-  let now = 0;
-  let ring = (_at?: number): void => {};
-  const set: number[] = [];
-  const clock: Clock = {
-    now: () => now,
-    after: () => () => {},
-    timer(callback) {
-      ring = callback;
-      return { set: ms => set.push(ms) > 0, ref() {}, unref() {} };
-    },
-  };
+  const { clock, set, to, ring } = byHand();
   const due: string[] = [];
   const deadlines = new Deadlines(clock);
   deadlines.join(
     waiter(() => due.push('at 100')),
     100,
-    now,
+    0,
   );
-  now = 50;
+  to(50);
   deadlines.join(
     waiter(() => due.push('at 150')),
     100,
-    now,
+    50,
   );
-  now = 400; // somebody else held the process up between the timer and its callback
+  to(400); // somebody else held the process up between the timer and its callback
   ring(101);
   expect(due).toEqual(['at 100']);
   ring(401);
