@@ -318,15 +318,14 @@ const PARTS = {
       await pool.ready();
       return () => {
         const attempt = pool.pick(new Call());
-        const end = (outcome, error) => attempt.end(outcome, error);
         return new Promise((resolve, reject) => {
           task(attempt.endpoint, new AbortController().signal).then(
             value => {
-              end('success');
+              attempt.end('success');
               resolve(value);
             },
             error => {
-              end('failure', error);
+              attempt.end('failure', error);
               reject(error);
             },
           );

@@ -3,6 +3,15 @@ import { Awake } from '../../src/base/awake.ts';
 import type { Clock } from '../../src/base/env.ts';
 import { stallingClock } from '../stalling-clock.ts';
 
+/** A process that has computed nearly all the time for ten seconds. */
+async function busy(awake: Awake, { now, stall, advance }: ReturnType<typeof stallingClock>): Promise<void> {
+  for (let i = 0; i < 200; i++) {
+    awake.begin(now());
+    stall(50);
+    await advance(1);
+  }
+}
+
 test('while the process is awake it is the time of the clock', async () => {
   const { clock, now, advance } = stallingClock();
   const awake = new Awake(clock);
@@ -82,13 +91,10 @@ test('while somebody begins to wait all the time its timer rings every ten ms, a
 });
 
 test('a process that was always busy, and is no more, has its pauses noticed again', async () => {
-  const { clock, now, advance, stall } = stallingClock();
+  const made = stallingClock();
+  const { clock, now, advance, stall } = made;
   const awake = new Awake(clock);
-  for (let i = 0; i < 200; i++) {
-    awake.begin(now());
-    stall(50);
-    await advance(1);
-  }
+  await busy(awake, made);
   for (let i = 0; i < 400; i++) {
     awake.begin(now());
     await advance(5);
@@ -118,13 +124,10 @@ test('a clock without a timer that can be set again, or one that cannot be kept 
 });
 
 test('a process that is always busy does not stand still: what is usual is no pause', async () => {
-  const { clock, now, advance, stall } = stallingClock();
+  const made = stallingClock();
+  const { clock, now, advance, stall } = made;
   const awake = new Awake(clock);
-  for (let i = 0; i < 200; i++) {
-    awake.begin(now());
-    stall(50);
-    await advance(1);
-  }
+  await busy(awake, made);
   const before = [awake.at(now()), now()] as const;
   for (let i = 0; i < 20; i++) {
     awake.begin(now());
